@@ -1,0 +1,1 @@
+"""The groundtrace collector: receive, gate, commit, store, query, jobs, pages."""

@@ -1,0 +1,1 @@
+"""RAG evaluators: one metric per module."""

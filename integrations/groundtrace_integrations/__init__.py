@@ -1,0 +1,1 @@
+"""One module per library: an OpenTelemetry instrumentor each."""

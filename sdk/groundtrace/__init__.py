@@ -1,0 +1,1 @@
+"""groundtrace: RAG tracing in OpenTelemetry spans. One line: ``groundtrace.instrument()``."""
