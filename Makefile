@@ -9,8 +9,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-# -n: ClickHouse runs inside each test process and wants memory and a core of its own.
-PYTEST := $(BIN)/python -m pytest -n 2
+# ClickHouse runs inside each test process and wants a core; a module keeps its fixtures in one process.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadscope
 
 check: format lint test
 

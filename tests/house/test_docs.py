@@ -69,6 +69,8 @@ def test_each_command_shown_exists_with_its_options(name: str, line: str) -> Non
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_each_relative_link_leads_to_a_file(page: Path) -> None:
-    targets = [t for t in LINK.findall(page.read_text(encoding="utf-8")) if not t.startswith(("http", "mailto:"))]
+    targets = [
+        t for t in LINK.findall(page.read_text(encoding="utf-8")) if not t.startswith(("http", "mailto:"))
+    ]
 
     assert [target for target in targets if not (page.parent / target).exists()] == []

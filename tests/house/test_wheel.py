@@ -18,7 +18,7 @@ HEAVY = {
     "groundtrace_integrations", "groundtrace_evaluators", "groundtrace_collector",
 }  # fmt: skip
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("wheel")]
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,9 @@ def test_the_wheel_holds_the_four_packages_with_their_types_and_sql(wheel: Path)
 
 
 def test_importing_groundtrace_loads_nothing_heavy(bare: Path) -> None:
-    loaded = json.loads(_python(bare, "import groundtrace, json, sys; print(json.dumps(sorted(sys.modules)))"))
+    loaded = json.loads(
+        _python(bare, "import groundtrace, json, sys; print(json.dumps(sorted(sys.modules)))")
+    )
 
     assert "groundtrace" in loaded
     assert HEAVY & {name.split(".")[0] for name in loaded} == set()
