@@ -1,0 +1,1 @@
+"""The HTTP endpoints under /api/v1, one module each with a `router`."""

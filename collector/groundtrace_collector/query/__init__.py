@@ -1,0 +1,1 @@
+"""Questions to the store: where-expressions, traces, cohorts, comparisons, scores and feedback."""
