@@ -1,1 +1,45 @@
-"""RAG evaluators: one metric per module."""
+"""RAG evaluators: one metric per module, no model and no network needed.
+
+By name, for whatever a trace holds::
+
+    from groundtrace_evaluators import Case, get, names
+    evaluator = get("groundedness")                    # .name .version .method .threshold .direction .needs
+    score = evaluator.evaluate_case(Case(query=query, context=passages, answer=answer))
+    score.score, score.status, score.as_dict()         # a number only when status is "ok"
+
+By class, or in one call::
+
+    Groundedness().evaluate(input=context, output=answer).score
+    evaluate("groundedness", input=context, output=answer).score
+"""
+
+from groundtrace_evaluators.case import Case, Field
+from groundtrace_evaluators.context_relevance import ContextRelevance
+from groundtrace_evaluators.embedding_similarity import EmbeddingSimilarity
+from groundtrace_evaluators.errors import EvaluatorError, EvaluatorLoadError, UnknownEvaluatorError
+from groundtrace_evaluators.evaluator import Evaluator, Verdict
+from groundtrace_evaluators.groundedness import Groundedness
+from groundtrace_evaluators.hallucination_score import HallucinationScore
+from groundtrace_evaluators.registry import ENTRY_POINT_GROUP, evaluate, get, names
+from groundtrace_evaluators.score import Evidence, Score, Status
+
+__all__ = [
+    "ENTRY_POINT_GROUP",
+    "Case",
+    "ContextRelevance",
+    "EmbeddingSimilarity",
+    "Evaluator",
+    "EvaluatorError",
+    "EvaluatorLoadError",
+    "Evidence",
+    "Field",
+    "Groundedness",
+    "HallucinationScore",
+    "Score",
+    "Status",
+    "UnknownEvaluatorError",
+    "Verdict",
+    "evaluate",
+    "get",
+    "names",
+]

@@ -1,0 +1,22 @@
+"""
+Errors of the evaluators.
+
+GroundtraceError
+└── EvaluatorError
+    ├── UnknownEvaluatorError    no evaluator has this name
+    └── EvaluatorLoadError       its package cannot be imported, or offers something else
+"""
+
+from groundtrace.errors import GroundtraceError
+
+
+class EvaluatorError(GroundtraceError):
+    """An evaluator cannot be had."""
+
+
+class UnknownEvaluatorError(EvaluatorError):
+    """No evaluator has this name."""
+
+
+class EvaluatorLoadError(EvaluatorError):
+    """An installed package offers an evaluator that cannot be used."""

@@ -1,0 +1,71 @@
+"""Evaluators by name: the built-in ones and those that installed packages offer."""
+
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+
+from groundtrace_evaluators.errors import EvaluatorLoadError, UnknownEvaluatorError
+from groundtrace_evaluators.evaluator import Evaluator
+from groundtrace_evaluators.score import Score
+
+ENTRY_POINT_GROUP = "groundtrace_evaluators"
+
+_BUILT_IN = {
+    "context_relevance": "context_relevance:ContextRelevance",
+    "embedding_similarity": "embedding_similarity:EmbeddingSimilarity",
+    "groundedness": "groundedness:Groundedness",
+    "hallucination_score": "hallucination_score:HallucinationScore",
+}
+
+
+def names() -> tuple[str, ...]:
+    """The names that ``get`` knows, sorted; nothing is imported to list them."""
+    return tuple(sorted(_entry_points()))
+
+
+def get(name: str) -> Evaluator:
+    """A ready evaluator of this name.
+
+    Built-in names cannot be taken by another package. Raises UnknownEvaluatorError with the names there
+    are, and EvaluatorLoadError when a package's entry point cannot be imported or is not an Evaluator
+    that needs no arguments.
+
+    >>> get("groundedness").direction
+    'higher'
+    """
+    point = _entry_points().get(name)
+    if point is None:
+        raise UnknownEvaluatorError(f"no evaluator is named {name!r}; there are: {', '.join(names())}")
+    try:
+        found = point.load()()
+    except Exception as exc:
+        raise EvaluatorLoadError(f"evaluator {name!r} cannot be loaded from {point.value}: {exc}") from exc
+    if not isinstance(found, Evaluator):
+        raise EvaluatorLoadError(
+            f"evaluator {name!r} at {point.value} must be an Evaluator class, got {found!r}"
+        )
+    return found
+
+
+def evaluate(name: str, **inputs: object) -> Score:
+    """Score one case with the evaluator of this name; ``inputs`` are the keywords of its ``evaluate``.
+
+    Raises what ``get`` raises, and TypeError for keywords that the evaluator does not take.
+
+    >>> evaluate("groundedness", input="Bern lies on the Aare.", output="Bern lies on the Aare.").score
+    1.0
+    """
+    evaluator = get(name)
+    call = getattr(evaluator, "evaluate", None)
+    if call is None:
+        raise TypeError(f"evaluator {name!r} has no evaluate(); use get({name!r}).evaluate_case(case)")
+    score: Score = call(**inputs)
+    return score
+
+
+@cache
+def _entry_points() -> dict[str, EntryPoint]:
+    own = {
+        name: EntryPoint(name, f"groundtrace_evaluators.{target}", ENTRY_POINT_GROUP)
+        for name, target in _BUILT_IN.items()
+    }
+    return {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)} | own
