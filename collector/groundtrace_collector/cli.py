@@ -11,6 +11,8 @@ import sys
 
 from groundtrace.errors import GroundtraceError
 
+_INSTALL = "pip install 'groundtrace[collector,embedded]'"
+
 
 def main() -> int:
     """Run the command line and return its exit code: 0 done, 1 failed, 2 misused.
@@ -20,20 +22,19 @@ def main() -> int:
     """
     if importlib.util.find_spec("click") is None:
         print(  # noqa: T201  (click's echo is what is missing)
-            "groundtrace: the command line is not installed. Run: pip install 'groundtrace[collector,embedded]'",
+            f"groundtrace: the command line is not installed. Run: {_INSTALL}",
             file=sys.stderr,
         )
         return 1
     from groundtrace_collector.commands.group import command
 
     try:
-        command.main(prog_name="groundtrace", standalone_mode=True)
+        command.main(prog_name="groundtrace")
     except GroundtraceError as error:
         print(f"groundtrace: {_one_line(error)}", file=sys.stderr)  # noqa: T201
         return 1
     except SystemExit as done:
         return done.code if isinstance(done.code, int) else int(done.code is not None)
-    return 0
 
 
 def _one_line(error: GroundtraceError) -> str:

@@ -13,7 +13,9 @@ from groundtrace_collector.commands.group import COMMANDS, LazyGroup, command
 
 
 def _run(code: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 def test_without_click_the_command_names_the_extra_in_one_line() -> None:
@@ -64,7 +66,10 @@ def test_an_expected_error_is_one_line_on_stderr_and_exit_1() -> None:
 @pytest.mark.parametrize("arguments", [["nonsense"], ["traces", "--nonsense"], ["trace"]])
 def test_misuse_exits_2(arguments: list[str]) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "groundtrace_collector.cli", *arguments], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "groundtrace_collector.cli", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
     assert (done.returncode, done.stdout) == (2, "")
@@ -84,4 +89,6 @@ def test_every_command_module_is_in_the_table() -> None:
 
     modules = {path.stem for path in Path(package.__path__[0]).glob("*.py")}
 
-    assert {name for name in modules if not name.startswith("_")} - {"group", "reading", "table"} == set(COMMANDS)
+    assert {name for name in modules if not name.startswith("_")} - {"group", "reading", "table"} == set(
+        COMMANDS
+    )
