@@ -1,0 +1,214 @@
+"""A user's SQL, made safe to run: one SELECT over known tables and functions, filtered to one project.
+
+The engine cannot be trusted with the user's text: its ``readonly`` stops neither ``INTO OUTFILE`` nor a
+second statement, functions read files and dictionaries, and the store has no users of its own. So the text
+is parsed, checked against what is allowed (never against what is forbidden), and SQL is rendered anew from
+the checked tree.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+from sqlglot.tokenizer_core import Token, TokenType
+
+from groundtrace_collector.errors import ApiError
+from groundtrace_collector.query.sql_functions import FUNCTIONS
+
+# Tables a user may read. Rows that are replaced are read with FINAL; spans can be stored twice when a
+# client retries, so they are taken once.
+TABLES: dict[str, str] = {
+    "traces": "SELECT * FROM traces FINAL",
+    "otel_traces": "SELECT * FROM otel_traces",
+    "retrieved_documents": "SELECT * FROM retrieved_documents",
+    "scores": "SELECT * FROM scores FINAL",
+    "feedback": "SELECT * FROM feedback FINAL",
+    "ledger": "SELECT * FROM ledger FINAL",
+}
+LONGEST_TEXT = 20_000
+
+# With every identifier quoted, a bare word before "(" in rendered SQL is a function or one of these, which
+# sqlglot writes in capitals.
+_KEYWORDS_BEFORE_PARENTHESIS = frozenset(
+    """
+    SELECT FROM WHERE AND OR NOT IN AS ON USING OVER BY HAVING WHEN THEN ELSE CASE BETWEEN LIKE ILIKE IS LIMIT
+    OFFSET DISTINCT WITH JOIN EXCEPT EXISTS ROWS RANGE GLOBAL ANY ALL INTERVAL WINDOW ASOF SEMI ANTI
+    """.split()  # noqa: SIM905 - reads as words
+)
+_IDENTIFIER = re.compile(r"[\w .:%@+-]{1,128}")
+_QUOTED = {TokenType.IDENTIFIER, TokenType.STRING}
+_REFUSED_WORDS = frozenset({";", "SETTINGS", "FORMAT", "INTO", "OUTFILE", "INFILE"})
+_REFUSED_CLAUSES = {
+    "settings": "SETTINGS",
+    "format": "FORMAT",
+    "into": "INTO",
+    "sample": "SAMPLE",
+    "prewhere": "PREWHERE (use WHERE)",
+    "laterals": "LATERAL VIEW",
+    "locks": "FOR UPDATE",
+    "match": "MATCH",
+    "connect": "CONNECT BY",
+    "pivots": "PIVOT",
+    "hint": "hints",
+    "qualify": "QUALIFY",
+}
+_ALLOWED_NODES = (
+    exp.Select, exp.Subquery, exp.From, exp.Where, exp.Group, exp.Having, exp.Order, exp.Ordered, exp.Limit,
+    exp.Offset, exp.Fetch, exp.LimitOptions, exp.Join, exp.Final, exp.Table, exp.TableAlias, exp.With,
+    exp.CTE, exp.Column, exp.Identifier, exp.Literal, exp.HexString, exp.Star, exp.Alias, exp.Distinct,
+    exp.Binary, exp.Unary, exp.Paren, exp.Tuple, exp.Array, exp.Bracket, exp.Slice, exp.In, exp.Between,
+    exp.Null, exp.Boolean, exp.Case, exp.If, exp.Cast, exp.DataType, exp.DataTypeParam, exp.Lambda,
+    exp.Interval, exp.Var, exp.Func, exp.Window, exp.WindowSpec, exp.Exists,
+)  # fmt: skip
+# Subclasses of what is allowed that must not come in with it.
+_REFUSED_NODES = (exp.Command, exp.Lateral, exp.UDTF, exp.Unnest, exp.Columns, exp.Parameter, exp.Placeholder)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SafeSql:
+    """SQL that was rendered from a checked tree, and the values bound to it."""
+
+    statement: str
+    parameters: dict[str, object]
+
+
+def make_safe(text: str, *, project: str | None) -> SafeSql:
+    """Check a user's SELECT and render what may run in its place.
+
+    With a ``project`` every table is a subquery of that project's rows only; without one the caller may
+    read every project. Raises ApiError(400, "bad_sql") naming what is refused.
+    """
+    tree = _parse(text)
+    for node in tree.walk():
+        _check_node(node)
+    _rename_ctes(tree)
+    _filter_tables(tree, project)
+    statement = tree.sql("clickhouse", comments=False, identify=True)
+    _check_words(statement)
+    return SafeSql(statement=statement, parameters={} if project is None else {"project": project})
+
+
+def _refuse(what: str, node: exp.Expr | None = None) -> ApiError:
+    line, column = (node.meta.get("line"), node.meta.get("col")) if node is not None else (None, None)
+    where = f" (line {line}, column {column})" if line else ""
+    return ApiError(400, "bad_sql", f"{what}{where}")
+
+
+def _parse(text: str) -> exp.Select:
+    if len(text) > LONGEST_TEXT:
+        raise _refuse(f"the text is {len(text)} characters long; at most {LONGEST_TEXT} are taken")
+    try:
+        statements = [tree for tree in sqlglot.parse(text, dialect="clickhouse") if tree is not None]
+    except (SqlglotError, RecursionError) as exc:
+        raise _refuse(f"this is not one SELECT that can be read: {_first_line(exc)}") from exc
+    if len(statements) != 1:
+        raise _refuse(f"exactly one SELECT is taken, got {len(statements)} statements")
+    (tree,) = statements
+    if not isinstance(tree, exp.Select):
+        raise _refuse(f"only a SELECT is taken, got {tree.key.upper()}")
+    return tree
+
+
+def _first_line(exc: Exception) -> str:
+    plain = re.sub(r"\x1b\[\d+m", "", str(exc))
+    return plain.splitlines()[0] if plain else type(exc).__name__
+
+
+def _check_node(node: exp.Expr) -> None:
+    refused = isinstance(node, _REFUSED_NODES) and not isinstance(node, exp.Explode)  # arrayJoin
+    if refused or not isinstance(node, _ALLOWED_NODES):
+        raise _refuse(f"{node.key.upper()} is not taken here", node)
+    if isinstance(node, exp.Identifier) and not _IDENTIFIER.fullmatch(node.name):
+        raise _refuse(f"the name {node.name!r} holds characters that names here do not have", node)
+    for clause, name in _REFUSED_CLAUSES.items():
+        if node.args.get(clause):
+            raise _refuse(f"{name} is not taken here", node)
+    if isinstance(node, exp.Func) and node.name.upper() in _KEYWORDS_BEFORE_PARENTHESIS:
+        raise _refuse(f"the function {node.name} is not taken here", node)
+    if isinstance(node, exp.In):
+        _check_in(node)
+    if isinstance(node, exp.Table):
+        _check_table(node)
+    if isinstance(node, exp.Join) and node.args.get("kind") == "ARRAY":
+        raise _refuse("ARRAY JOIN is not taken here; use arrayJoin(…)", node)
+
+
+def _check_in(node: exp.In) -> None:
+    # ``x IN name`` reads the table of that name, whatever the parser takes it for.
+    if node.args.get("field") is not None:
+        raise _refuse("IN takes a list of values or a SELECT in parentheses", node)
+    if any(_is_name(item) for item in node.expressions):
+        raise _refuse("IN takes a list of values, not names", node)
+
+
+def _is_name(node: exp.Expr) -> bool:
+    if isinstance(node, exp.Paren):
+        return _is_name(node.this)
+    if isinstance(node, exp.Tuple):
+        return any(_is_name(item) for item in node.expressions)
+    return isinstance(node, exp.Column | exp.Identifier | exp.Dot | exp.Alias)
+
+
+def _check_table(table: exp.Table) -> None:
+    if not isinstance(table.this, exp.Identifier):
+        raise _refuse("table functions are not taken here", table)
+    if table.args.get("db") or table.args.get("catalog"):
+        raise _refuse(f"a table here is a plain name, got {table.sql('clickhouse')}", table)
+
+
+def _rename_ctes(tree: exp.Select) -> None:
+    """Give each WITH name a prefix that no stored table has.
+
+    Otherwise a name bound in an inner WITH could, outside its scope, mean the stored table unfiltered.
+    """
+    names = {cte.alias for cte in tree.find_all(exp.CTE) if not cte.args.get("scalar")}
+    for cte in tree.find_all(exp.CTE):
+        if not cte.args.get("scalar"):
+            cte.set("alias", exp.TableAlias(this=exp.to_identifier(f"with_{cte.alias}")))
+    for table in tree.find_all(exp.Table):
+        if table.name in names:
+            if not table.alias:
+                table.set("alias", exp.TableAlias(this=exp.to_identifier(table.name)))
+            table.set("this", exp.to_identifier(f"with_{table.name}"))
+
+
+def _filter_tables(tree: exp.Select, project: str | None) -> None:
+    for final in list(tree.find_all(exp.Final)):
+        final.replace(final.this)
+    for table in list(tree.find_all(exp.Table)):
+        if table.name.startswith("with_"):
+            continue
+        source = TABLES.get(table.name)
+        if source is None:
+            raise _refuse(f"there is no table {table.name!r}; there are {', '.join(TABLES)}", table)
+        table.replace(_project_rows(source, table.alias or table.name, project))
+
+
+def _project_rows(source: str, alias: str, project: str | None) -> exp.Expression:
+    rows = sqlglot.parse_one(source, dialect="clickhouse", into=exp.Select)
+    if project is not None:
+        rows = rows.where("Project = {project:String}", dialect="clickhouse")
+    return rows.subquery(alias)
+
+
+def _check_words(statement: str) -> None:
+    """Look once more at the rendered SQL: its functions by the names they will run by, and its bare words."""
+    tokens = sqlglot.tokenize(statement, dialect="clickhouse")
+    for word in tokens:
+        if word.token_type not in _QUOTED and word.text.upper() in _REFUSED_WORDS:
+            raise _refuse(f"{word.text} is not taken here")
+    for word, following in pairwise(tokens):
+        if following.token_type == TokenType.L_PAREN and not _may_precede_parenthesis(word):
+            raise _refuse(f"the function {word.text} is not taken here")
+
+
+def _may_precede_parenthesis(token: Token) -> bool:
+    if token.token_type == TokenType.IDENTIFIER:  # quoted, and the engine calls `file`('x') all the same
+        return False
+    is_word = token.text[:1].isalpha() and token.token_type != TokenType.STRING
+    return not is_word or token.text in FUNCTIONS or token.text in _KEYWORDS_BEFORE_PARENTHESIS
