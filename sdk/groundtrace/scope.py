@@ -1,0 +1,30 @@
+"""Where a span is current: attach and detach in one frame, without a leak and without noise."""
+
+from contextvars import Token
+
+# opentelemetry.instrumentation.utils holds the same test, but importing it costs what `import
+# groundtrace` must not. The plain name is the one that older instrumentations set; the other
+# is made at import with a random end, so its owner must be asked for it.
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY as _SUPPRESS_KEY
+from opentelemetry.context import Context, get_current
+
+_SUPPRESS_PLAIN_KEY = "suppress_instrumentation"
+
+
+def detach_quietly(token: Token[Context]) -> None:
+    """Restore the context that was current before ``token``.
+
+    ``opentelemetry.context.detach`` logs a traceback when the frame goes on in another
+    ``contextvars`` context, as a generator closed by the garbage collector does; there is nothing
+    to restore there, so nothing is said.
+    """
+    try:
+        token.var.reset(token)
+    except (ValueError, RuntimeError):
+        return
+
+
+def suppressed() -> bool:
+    """Whether someone switched instrumentation off for the current context."""
+    values = get_current()
+    return bool(values and (values.get(_SUPPRESS_KEY) or values.get(_SUPPRESS_PLAIN_KEY)))

@@ -1,0 +1,49 @@
+"""Text on its way into a span: redacted first, then cut to length."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from groundtrace import guard, semconv
+from groundtrace.jsontext import plain
+from groundtrace.settings import TraceSettings
+
+
+def safe_text(value: str, key: str, settings: TraceSettings, cut: list[str], *, redact: bool = True) -> str:
+    """``value`` redacted and at most ``max_attribute_chars`` long; a cut adds ``key`` to ``cut``."""
+    if redact and settings.redact:
+        value = redacted(value, settings)
+    limit = settings.max_attribute_chars
+    if len(value) <= limit:
+        return value
+    cut.append(key)
+    marker = f"… [{len(value) - limit} characters cut]"
+    return value[: max(limit - len(marker), 0)] + marker
+
+
+def redacted(value: str, settings: TraceSettings) -> str:
+    """``value`` after every redactor; a redactor that fails leaves nothing of it."""
+    try:
+        for redact in settings.redact:
+            value = redact(value)
+            if not isinstance(value, str):
+                raise TypeError(f"a redactor must return str, got {type(value).__name__}")  # noqa: TRY301
+    except Exception as fault:
+        if not guard.keep("redacting", fault):
+            raise
+        return semconv.REDACTED
+    return value
+
+
+def redacted_tree(value: Any, settings: TraceSettings) -> Any:
+    """``value`` with each text in it redacted; keys are left alone."""
+    if isinstance(value, str):
+        return redacted(value, settings)
+    if isinstance(value, Mapping):
+        return {key: redacted_tree(item, settings) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [redacted_tree(item, settings) for item in value]
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    # A foreign object's texts are inside it: redact what JSON would show of it.
+    shown = plain(value, settings.max_attribute_chars)
+    return shown if isinstance(shown, int | float) else redacted_tree(shown, settings)
