@@ -1,0 +1,1 @@
+"""What may pass: request bytes are checked, and rewritten where ClickHouse cannot decode them."""

@@ -1,0 +1,1 @@
+"""What comes in: OTLP over HTTP, its encodings and its limits."""

@@ -1,0 +1,1 @@
+"""The store: ClickHouse, embedded (chDB) or a server; its schema, its handles and its settling."""

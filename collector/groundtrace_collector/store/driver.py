@@ -1,0 +1,158 @@
+"""The few clickhouse-connect calls that the collector makes, alike on chDB and on a server.
+
+One `Driver` is one handle: its calls run one after another, so each handle belongs to one thread.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
+
+from groundtrace_collector.errors import MissingExtraError, StoreDownError, StoreError, StoreParseError
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
+
+PARSE_CODES = frozenset(
+    # The codes that a corrupted protobuf body raised in 22,000 mutations: unparsable input, end of file,
+    # bad arguments, malformed protobuf; and the logical error that a broken varint once caused.
+    {6, 26, 27, 32, 33, 36, 38, 41, 43, 49, 53, 69, 70, 72, 117, 130, 131, 321, 349, 407, 436, 444, 497, 636}
+)
+DOWN_CODES = frozenset(
+    # No connection, no room, no memory, too many parts or queries, read-only, time-outs: may pass later.
+    {3, 23, 24, 74, 75, 76, 77, 159, 164, 198, 202, 209, 210, 225, 236, 241, 242, 243, 252, 279, 425, 999}
+)
+
+
+class Driver:
+    """A handle on the store: clickhouse-connect's client with its errors translated."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    @classmethod
+    def open(
+        cls, url: str, *, database: str | None, settings: Mapping[str, Any], engine_config: Path | None
+    ) -> Driver:
+        """Open a handle on ``chdb:///path`` or ``clickhouse://host:port``, with ``settings`` on all its calls.
+
+        ``engine_config`` is the embedded engine's configuration file; the first handle of a process decides.
+        Raises MissingExtraError without the library, StoreDownError when the store does not answer.
+        """
+        try:
+            import clickhouse_connect
+        except ImportError as error:
+            raise MissingExtraError(library="clickhouse-connect", extra="collector") from error
+        common: dict[str, Any] = {"database": database, "settings": dict(settings), "tz_mode": "aware"}
+        parts = urlsplit(url)
+        try:
+            if parts.scheme == "chdb":
+                options = {"config-file": str(engine_config)} if engine_config else None
+                client = clickhouse_connect.get_client(
+                    dsn=f"chdb://{parts.path}", chdb_options=options, **common
+                )
+            else:
+                plain = urlunsplit(parts._replace(path="", query=""))
+                client = clickhouse_connect.get_client(
+                    dsn=plain, secure=parts.scheme == "clickhouses", autogenerate_session_id=False, **common
+                )
+        except ImportError as error:
+            raise MissingExtraError(library="chdb", extra="embedded") from error
+        except Exception as error:
+            raise StoreDownError(f"the store {url} cannot be opened: {_first_line(error)}") from error
+        return cls(client)
+
+    @property
+    def engine_version(self) -> str:
+        """ClickHouse's own version, such as ``26.9.2.1``."""
+        return str(self._client.server_version)
+
+    def query(
+        self,
+        statement: str,
+        parameters: Mapping[str, Any] | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> list[dict[str, Any]]:
+        """The rows of a SELECT, one dict each."""
+        with _translated():
+            result = self._client.query(
+                statement,
+                parameters=dict(parameters) if parameters else None,
+                settings=dict(settings) if settings else None,
+            )
+            return list(result.named_results())
+
+    def command(self, statement: str, parameters: Mapping[str, Any] | None = None) -> None:
+        """Run a statement that returns no rows."""
+        with _translated():
+            self._client.command(statement, parameters=dict(parameters) if parameters else None)
+
+    def insert_rows(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert rows of a small table; a missing column takes its default, times are ISO 8601."""
+        lines = (json.dumps(dict(row), ensure_ascii=False, allow_nan=False, default=_json) for row in rows)
+        self.insert_bytes(table, "\n".join(lines).encode(), fmt="JSONEachRow", settings={})
+
+    def insert_bytes(
+        self, table: str, block: bytes | Iterable[bytes], *, fmt: str, settings: Mapping[str, Any]
+    ) -> None:
+        """Insert bytes in one of ClickHouse's formats."""
+        with _translated():
+            self._client.raw_insert(table, insert_block=block, fmt=fmt, settings=dict(settings))  # type: ignore[arg-type]
+
+    def insert_file(self, table: str, path: Path, *, fmt: str, settings: Mapping[str, Any]) -> None:
+        """Insert a file in one of ClickHouse's formats; the embedded engine reads it where it lies."""
+        if not self._is_embedded or any(mark in str(path) for mark in "*?{}[]'\\"):
+            with path.open("rb") as file:
+                self.insert_bytes(table, iter(lambda: file.read(1 << 20), b""), fmt=fmt, settings=settings)
+            return
+        clause = ", ".join(f"{name} = '{value}'" for name, value in settings.items())
+        self.command(f"INSERT INTO {table} FROM INFILE '{path}' SETTINGS {clause} FORMAT {fmt}")
+
+    @property
+    def _is_embedded(self) -> bool:
+        return str(self._client.uri).startswith("chdb")
+
+    def close(self) -> None:
+        """Close the handle; a call in flight ends first."""
+        self._client.close()
+
+
+class _translated:  # noqa: N801  (reads as a statement)
+    """Turn clickhouse-connect's errors, and the transport's, into the collector's."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if error is None or isinstance(error, StoreError):
+            return
+        from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
+
+        if isinstance(error, DatabaseError):
+            raise _store_error(error, error.code) from error
+        if isinstance(error, (ClickHouseError, OSError)) or type(error).__module__.startswith("urllib3"):
+            raise StoreDownError(_first_line(error)) from error
+
+
+def _store_error(error: Exception, code: int | None) -> StoreError:
+    message = _first_line(error)
+    if code in PARSE_CODES:
+        return StoreParseError(message, engine_code=code)
+    if code in DOWN_CODES or code is None:
+        return StoreDownError(message, engine_code=code)
+    return StoreError(message, engine_code=code)
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0][:500]
+
+
+def _json(value: object) -> object:
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    if isinstance(value, (set, frozenset, tuple)):
+        return list(value)
+    raise TypeError(f"{type(value).__name__} cannot be stored")

@@ -1,0 +1,72 @@
+"""The embedded engine's own files: its caps, and the version that wrote a store."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from groundtrace_collector.errors import ConfigError, MissingExtraError
+
+VERSION_FILE = "engine.json"
+CONFIG_FILE = "engine.xml"
+ENGINE_FOLDER = "engine"
+
+# ClickHouse sizes its caches for a machine of its own (5 GB each). Background pools stay at two threads,
+# and parts that a merge replaced go after seconds, not minutes, so that a store is as small as its data.
+_CONFIG = """<clickhouse>
+  <mark_cache_size>67108864</mark_cache_size>
+  <index_mark_cache_size>33554432</index_mark_cache_size>
+  <primary_index_cache_size>67108864</primary_index_cache_size>
+  <uncompressed_cache_size>0</uncompressed_cache_size>
+  <query_condition_cache_size>16777216</query_condition_cache_size>
+  <vector_similarity_index_cache_size>33554432</vector_similarity_index_cache_size>
+  <text_index_tokens_cache_size>33554432</text_index_tokens_cache_size>
+  <text_index_header_cache_size>33554432</text_index_header_cache_size>
+  <text_index_postings_cache_size>33554432</text_index_postings_cache_size>
+  <parquet_metadata_cache_size>1048576</parquet_metadata_cache_size>
+  <max_server_memory_usage>{memory_bytes}</max_server_memory_usage>
+</clickhouse>
+"""
+
+
+def write_engine_config(folder: Path, *, memory_bytes: int) -> Path:
+    """Write the engine's configuration file and return its path."""
+    path = folder / CONFIG_FILE
+    text = _CONFIG.format(memory_bytes=memory_bytes)
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
+    return path
+
+
+def check_engine_version(folder: Path) -> None:
+    """Refuse a store that a newer engine wrote: an older one opens it and silently shows fewer rows.
+
+    Raises ConfigError that names both versions, MissingExtraError without chDB.
+    """
+    try:
+        import chdb
+    except ImportError as error:
+        raise MissingExtraError(library="chdb", extra="embedded") from error
+    engine = str(chdb.engine_version)
+    recorded = _recorded_version(folder)
+    if recorded is not None and _parts(recorded) > _parts(engine):
+        raise ConfigError(
+            f"the store {folder} was written by ClickHouse {recorded}, this is {engine}: "
+            "upgrade chdb, an older engine would lose rows"
+        )
+    if recorded != engine:
+        (folder / VERSION_FILE).write_text(json.dumps({"engine": engine}))
+
+
+def _recorded_version(folder: Path) -> str | None:
+    path = folder / VERSION_FILE
+    if not path.exists():
+        return None
+    try:
+        return str(json.loads(path.read_text())["engine"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{path} is damaged: it should hold the engine's version") from error
+
+
+def _parts(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())

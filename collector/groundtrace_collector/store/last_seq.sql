@@ -1,0 +1,12 @@
+-- The largest number of the server sequence that any row carries. Spans newer than the last settled trace
+-- are found by the skip index on Seq, so this reads little however large the store is.
+SELECT greatest(
+    (SELECT max(LastSeq) FROM traces),
+    (SELECT max(Version) FROM traces),
+    (SELECT max(Seq) FROM otel_traces WHERE Seq > (SELECT max(LastSeq) FROM traces)),
+    (SELECT max(Seq) FROM scores),
+    (SELECT max(Seq) FROM feedback),
+    (SELECT max(Seq) FROM jobs),
+    (SELECT max(Seq) FROM ledger),
+    (SELECT max(Seq) FROM saved_cohorts)
+) AS Seq

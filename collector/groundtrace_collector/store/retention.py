@@ -1,0 +1,31 @@
+"""How long rows are kept: one TTL for all tables that grow with traffic."""
+
+from __future__ import annotations
+
+from groundtrace_collector.store.driver import Driver
+from groundtrace_collector.store.sql import statement
+
+_PACKAGE = "groundtrace_collector.store"
+
+# The day that a row's age is counted from.
+AGE_OF = {
+    "otel_traces": "toDate(Timestamp)",
+    "retrieved_documents": "toDate(Timestamp)",
+    "traces": "toDate(StartedAt)",
+    "scores": "toDate(CreatedAt)",
+    "feedback": "toDate(CreatedAt)",
+    "ledger": "toDate(CreatedAt)",
+}
+
+
+def keep_days(driver: Driver, days: int) -> None:
+    """Make every table drop its rows after ``days`` days, where it does not already."""
+    rows = driver.query(statement(_PACKAGE, "table_engines"), {"tables": list(AGE_OF)})
+    for row in rows:
+        if f"toIntervalDay({days})" in row["engine_full"]:
+            continue
+        name = row["name"]
+        driver.command(
+            f"ALTER TABLE {name} MODIFY TTL {AGE_OF[name]} + INTERVAL {days:d} DAY "
+            "SETTINGS materialize_ttl_after_modify = 0"
+        )

@@ -1,0 +1,193 @@
+"""The store: its handles, each on a thread of its own, and the calls that the rest of the collector makes."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib import resources
+from pathlib import Path
+from typing import Any, Self, TypeVar
+from urllib.parse import parse_qs, urlsplit
+
+from groundtrace_collector.store.clock import Sequence as SequenceClock
+from groundtrace_collector.store.driver import Driver
+from groundtrace_collector.store.engine import ENGINE_FOLDER, check_engine_version, write_engine_config
+from groundtrace_collector.store.migrate import migrate
+from groundtrace_collector.store.retention import keep_days
+from groundtrace_collector.store.sql import statement
+
+T = TypeVar("T")
+
+READ_HANDLES = 2
+DEFAULT_DATABASE = "groundtrace"
+_PACKAGE = "groundtrace_collector.store"
+
+_SETTINGS: dict[str, Any] = {
+    "session_timezone": "UTC",
+    # A late root moves a trace's row to another day, so its versions may lie in two partitions.
+    "do_not_merge_across_partitions_select_final": 0,
+    "output_format_json_escape_forward_slashes": 0,
+    "output_format_json_quote_64bit_integers": 0,
+}
+_INGEST_SETTINGS: dict[str, Any] = {
+    "format_schema_source": "string",
+    "format_schema_message_name": "Req",
+    "input_format_protobuf_oneof_presence": 1,
+    "deduplicate_blocks_in_dependent_materialized_views": 1,
+    # One commit may hold spans of many days; refusing it would refuse every sender's spans.
+    "max_partitions_per_insert_block": 0,
+    # A deduplication token stands for a block, and the blocks of a retry must be the same ones.
+    "max_threads": 1,
+    "max_insert_threads": 1,
+    "date_time_input_format": "best_effort",
+    "input_format_null_as_default": 1,
+}
+
+
+class Handle:
+    """One driver and its thread."""
+
+    def __init__(self, driver: Driver, name: str) -> None:
+        self.driver = driver
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"store-{name}")
+
+    async def run(self, call: Callable[[Driver], T]) -> T:
+        """Run ``call`` with the driver on the handle's thread, after what it already has to do."""
+        return await asyncio.get_running_loop().run_in_executor(self._executor, call, self.driver)
+
+    def close(self) -> None:
+        """Let what runs end, then close."""
+        self._executor.shutdown(wait=True)
+        self.driver.close()
+
+
+class Store:
+    """One embedded chDB or one ClickHouse server, and one database in it.
+
+    Statements name tables without a database. Writes run on the ingest handle one after another, the
+    settling on a handle of its own, reads on one of two.
+    """
+
+    def __init__(
+        self, url: str, *, ingest: Handle, settling: Handle, reads: Sequence[Driver], sequence: SequenceClock
+    ) -> None:
+        self.url = url
+        self.ingest = ingest
+        self.settling = settling
+        self.sequence = sequence
+        self._reads: queue.SimpleQueue[Driver] = queue.SimpleQueue()
+        for driver in reads:
+            self._reads.put(driver)
+        self._read_count = len(reads)
+        self._readers = ThreadPoolExecutor(max_workers=len(reads), thread_name_prefix="store-read")
+        self._closed = False
+
+    @classmethod
+    async def open(cls, url: str, *, data_dir: Path, memory_bytes: int, retention_days: int) -> Self:
+        """Open the store, bring its schema up to date, and take up its sequence.
+
+        An embedded store must be owned (`store.owner`) before. Raises ConfigError for a store of a newer
+        engine or groundtrace, MissingExtraError, StoreDownError.
+        """
+        opener = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store-open")
+        try:
+            return await asyncio.get_running_loop().run_in_executor(
+                opener, lambda: cls._open(url, data_dir, memory_bytes, retention_days)
+            )
+        finally:
+            opener.shutdown(wait=False)
+
+    @classmethod
+    def _open(cls, url: str, data_dir: Path, memory_bytes: int, retention_days: int) -> Self:
+        location, database = _location(url, data_dir)
+        data_dir.mkdir(parents=True, exist_ok=True)
+        engine_config = None
+        if location.startswith("chdb:"):
+            check_engine_version(data_dir)
+            engine_config = write_engine_config(data_dir, memory_bytes=memory_bytes)
+
+        def driver(settings: Mapping[str, Any], *, database: str | None = database) -> Driver:
+            return Driver.open(
+                location, database=database, settings={**_SETTINGS, **settings}, engine_config=engine_config
+            )
+
+        first = driver({}, database=None)
+        first.command(f"CREATE DATABASE IF NOT EXISTS `{database}`")
+        schema = resources.files(_PACKAGE).joinpath("otlp.proto").read_text(encoding="utf-8")
+        writer = driver({**_INGEST_SETTINGS, "format_schema": schema, "max_memory_usage": memory_bytes})
+        migrate(writer)
+        keep_days(writer, retention_days)
+        sequence = SequenceClock(last=int(writer.query(statement(_PACKAGE, "last_seq"))[0]["Seq"]))
+        settler = driver({"max_threads": 1, "max_insert_threads": 1, "max_partitions_per_insert_block": 0})
+        reads = [driver({"max_memory_usage": memory_bytes // 2}) for _ in range(READ_HANDLES)]
+        first.close()
+        return cls(
+            url,
+            ingest=Handle(writer, "ingest"),
+            settling=Handle(settler, "settle"),
+            reads=reads,
+            sequence=sequence,
+        )
+
+    async def query(
+        self,
+        statement: str,
+        parameters: Mapping[str, object] | None = None,
+        *,
+        settings: Mapping[str, object] | None = None,
+    ) -> list[dict[str, Any]]:
+        """The rows of a SELECT, one dict each; times are aware datetimes in UTC.
+
+        Raises StoreError with ClickHouse's words, StoreDownError when it does not answer.
+        """
+
+        def read() -> list[dict[str, Any]]:
+            driver = self._reads.get()
+            try:
+                return driver.query(statement, parameters, settings)
+            finally:
+                self._reads.put(driver)
+
+        return await asyncio.get_running_loop().run_in_executor(self._readers, read)
+
+    async def insert(self, table: str, rows: Sequence[Mapping[str, object]]) -> None:
+        """Insert rows of a small table; a missing column takes its default, times may be datetimes or text."""
+        if rows:
+            await self.ingest.run(lambda driver: driver.insert_rows(table, rows))
+
+    async def command(self, statement: str, parameters: Mapping[str, object] | None = None) -> None:
+        """Run a statement that returns no rows, on the ingest handle."""
+        await self.ingest.run(lambda driver: driver.command(statement, parameters))
+
+    def next_seq(self) -> int:
+        """The next number of the server sequence: microseconds since the epoch, never repeated."""
+        return self.sequence.next()
+
+    async def close(self) -> None:
+        """End what runs and close every handle; nothing may be called after."""
+        if self._closed:
+            return
+        self._closed = True
+        closer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store-close")
+        try:
+            await asyncio.get_running_loop().run_in_executor(closer, self._close)
+        finally:
+            closer.shutdown(wait=False)
+
+    def _close(self) -> None:
+        self.settling.close()
+        self._readers.shutdown(wait=True, cancel_futures=True)
+        for _ in range(self._read_count):
+            self._reads.get().close()
+        self.ingest.close()
+
+
+def _location(url: str, data_dir: Path) -> tuple[str, str]:
+    """Where the handles connect, and the database they use."""
+    parts = urlsplit(url)
+    if parts.scheme == "chdb":
+        database = parse_qs(parts.query).get("database", [DEFAULT_DATABASE])[0]
+        return f"chdb://{data_dir / ENGINE_FOLDER}", database
+    return url, parts.path.strip("/")
