@@ -1,0 +1,107 @@
+"""`/api/v1/jobs`: jobs for people, work for workers."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import ValidationError
+
+from groundtrace_collector.errors import ApiError
+from groundtrace_collector.jobs.change import JobChange, changed_job, check_scope
+from groundtrace_collector.jobs.dispatcher import Dispatcher
+from groundtrace_collector.jobs.job import Scope, one_line
+from groundtrace_collector.jobs.protocol import (
+    ClaimReply,
+    ClaimRequest,
+    ResultsReply,
+    ResultsRequest,
+    RunRequest,
+    RunStatus,
+)
+from groundtrace_collector.jobs.report import describe, job_reports
+from groundtrace_collector.query.times import parse_time
+from groundtrace_collector.state import collector_of
+
+router = APIRouter(prefix="/api/v1/jobs", tags=["jobs"])
+
+
+def dispatcher_of(request: Request) -> Dispatcher:
+    """The one dispatcher of this server; leases and queues live in it."""
+    state = request.app.state
+    if not hasattr(state, "dispatcher"):
+        state.dispatcher = Dispatcher(collector_of(request).store)
+    dispatcher: Dispatcher = state.dispatcher
+    return dispatcher
+
+
+Dispatching = Annotated[Dispatcher, Depends(dispatcher_of)]
+
+
+@router.get("")
+async def list_jobs(request: Request, dispatcher: Dispatching) -> dict[str, list[dict[str, Any]]]:
+    """Every job with what it decided and how far behind it is."""
+    return {"jobs": await job_reports(collector_of(request).store, dispatcher)}
+
+
+@router.post("")
+async def change_job(change: JobChange, dispatcher: Dispatching) -> dict[str, Any]:
+    """Create a job, or replace what is given of one: conditions, evaluators, or state (paused, removed)."""
+    cursor = dispatcher.new_job_cursor()
+    now = datetime.now(UTC)
+    return describe(
+        await dispatcher.save(change.name, lambda job: changed_job(job, change, cursor=cursor, now=now))
+    )
+
+
+@router.post("/runs")
+async def start_run(asked: RunRequest, dispatcher: Dispatching) -> RunStatus:
+    """Score once everything stored now that the ledger lacks, of a job or of the conditions given."""
+    scope = await _scope(asked, dispatcher)
+    return await dispatcher.start_run(
+        scope, job=asked.job or "", since_ns=_time("since", asked.since), until_ns=_time("until", asked.until)
+    )
+
+
+@router.get("/runs/{run_id}")
+async def run_status(run_id: str, dispatcher: Dispatching) -> RunStatus:
+    """How far a run has come."""
+    return await dispatcher.run_status(run_id)
+
+
+@router.post("/claim")
+async def claim(request: ClaimRequest, dispatcher: Dispatching) -> ClaimReply:
+    """Cases for a worker under a lease, or the seconds to wait before asking again."""
+    return await dispatcher.claim(request)
+
+
+@router.post("/results")
+async def results(request: ResultsRequest, dispatcher: Dispatching) -> ResultsReply:
+    """Verdicts on cases under a lease; an empty list keeps the lease."""
+    return await dispatcher.results(request)
+
+
+async def _scope(asked: RunRequest, dispatcher: Dispatcher) -> Scope:
+    if asked.job is not None:
+        for job in await dispatcher.jobs():
+            if job.name == asked.job:
+                return job.spec
+        raise ApiError(
+            404,
+            "job_not_found",
+            f"there is no job {asked.job!r}; `groundtrace jobs list` shows those there are",
+        )
+    try:
+        scope = Scope.model_validate(asked.model_dump(include={"evaluators", "where", "project", "sample"}))
+    except ValidationError as exc:
+        raise ApiError(400, "invalid_run", one_line(exc)) from exc
+    check_scope(scope)
+    return scope
+
+
+def _time(name: str, text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        return parse_time(text, now=datetime.now(UTC))
+    except ValueError as exc:
+        raise ApiError(400, f"invalid_{name}", f"{name}: {exc}") from exc

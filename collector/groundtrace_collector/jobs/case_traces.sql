@@ -1,0 +1,13 @@
+-- What evaluators see of these traces, save the documents' texts, and when their spans lie.
+SELECT
+    Project,
+    TraceId,
+    InputHash,
+    Query,
+    Answer,
+    RetrievedIds,
+    GoldIds,
+    toUnixTimestamp64Nano(FirstSpanAt) AS FirstNs,
+    toUnixTimestamp64Nano(LastSpanAt) AS LastNs
+FROM traces FINAL
+WHERE Project IN {projects:Array(String)} AND TraceId IN {trace_ids:Array(String)}

@@ -1,0 +1,72 @@
+"""Cases for evaluators: a batch of traces with their texts, in two statements."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from groundtrace_collector.jobs.board import Task
+from groundtrace_collector.jobs.context import context_passages
+from groundtrace_collector.jobs.protocol import CaseMessage, EvaluatorRef
+from groundtrace_collector.store.sql import statement
+from groundtrace_collector.store.store import Store
+
+_Trace = tuple[str, str]
+
+
+async def build_cases(store: Store, tasks: Sequence[Task]) -> list[CaseMessage]:
+    """One case a trace with all its evaluators, in the tasks' order.
+
+    Tasks whose trace is gone, or has other inputs by now than the task was made for, have none.
+    """
+    wanted: dict[tuple[_Trace, int], list[EvaluatorRef]] = defaultdict(list)
+    for task in tasks:
+        ref = EvaluatorRef(name=task.evaluator, version=task.version)
+        wanted[((task.project, task.trace_id), task.input_hash)].append(ref)
+    rows = await _traces(store, sorted({trace for trace, _ in wanted}))
+    documents = await _documents(store, rows)
+    return [
+        _case(rows[trace], context_passages(documents[trace]), refs)
+        for (trace, input_hash), refs in wanted.items()
+        if trace in rows and rows[trace]["InputHash"] == input_hash
+    ]
+
+
+async def _traces(store: Store, traces: Sequence[_Trace]) -> dict[_Trace, Mapping[str, Any]]:
+    rows = await store.query(statement(__package__, "case_traces"), _bound(traces))
+    return {(row["Project"], row["TraceId"]): row for row in rows}
+
+
+async def _documents(
+    store: Store, traces: Mapping[_Trace, Mapping[str, Any]]
+) -> defaultdict[_Trace, list[Mapping[str, str]]]:
+    """Each trace's document attributes, span by span, earliest first."""
+    documents: defaultdict[_Trace, list[Mapping[str, str]]] = defaultdict(list)
+    if traces:
+        bounds = {
+            "first_ns": min(row["FirstNs"] for row in traces.values()),
+            "last_ns": max(row["LastNs"] for row in traces.values()),
+        }
+        for row in await store.query(statement(__package__, "case_documents"), _bound(list(traces)) | bounds):
+            documents[row["Project"], row["TraceId"]].append(row["Documents"])
+    return documents
+
+
+def _bound(traces: Sequence[_Trace]) -> dict[str, object]:
+    return {
+        "projects": sorted({project for project, _ in traces}),
+        "trace_ids": [trace_id for _, trace_id in traces],
+    }
+
+
+def _case(row: Mapping[str, Any], context: tuple[str, ...], refs: Sequence[EvaluatorRef]) -> CaseMessage:
+    return CaseMessage(
+        project=row["Project"],
+        trace_id=row["TraceId"],
+        input_hash=row["InputHash"],
+        query=row["Query"] or None,
+        context=context,
+        answer=row["Answer"] or None,
+        retrieved_ids=tuple(row["RetrievedIds"]),
+        relevant_ids=tuple(row["GoldIds"]),
+        evaluators=tuple(refs),
+    )

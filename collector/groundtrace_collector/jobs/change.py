@@ -1,0 +1,64 @@
+"""A change to a job, as the API takes it: a new job, other conditions, another state."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from groundtrace_collector.errors import ApiError
+from groundtrace_collector.jobs.catalog import versions_of
+from groundtrace_collector.jobs.job import Job, JobSpec, JobState, Scope
+from groundtrace_collector.query.where import compile_where
+
+
+class JobChange(BaseModel):
+    """What is given replaces what the job had; a job that is new needs ``evaluators``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, Field(min_length=1)]
+    evaluators: tuple[str, ...] | None = None
+    where: str | None = None
+    sample: float | None = None
+    every: str | None = None
+    project: str | None = None
+    state: Literal["active", "paused", "removed"] | None = None
+
+
+def changed_job(job: Job | None, change: JobChange, *, cursor: int, now: datetime) -> Job:
+    """The job after the change; ``job`` None means that there is none, and a new one starts at ``cursor``.
+
+    Raises ApiError: 400 for what is wrong with the job, 404 for pausing or removing one that is not there.
+    """
+    if job is None and change.evaluators is None:
+        raise ApiError(
+            404,
+            "job_not_found",
+            f"there is no job {change.name!r}; a new one needs evaluators, such as groundedness",
+        )
+    given = {
+        name: getattr(change, name)
+        for name in change.model_fields_set - {"name", "state"}
+        if name in ("where", "project") or getattr(change, name) is not None
+    }
+    kept = {} if job is None else job.spec.model_dump()
+    try:
+        spec = JobSpec.from_values({"name": change.name} | kept | given)
+    except ValueError as exc:
+        raise ApiError(400, "invalid_job", str(exc)) from exc
+    if given:
+        check_scope(spec)
+    return Job(
+        spec=spec,
+        state=JobState(change.state or (job.state if job else JobState.ACTIVE)),
+        cursor=job.cursor if job else cursor,
+        created_at=job.created_at if job else now,
+        last_run_at=job.last_run_at if job else None,
+    )
+
+
+def check_scope(scope: Scope) -> None:
+    """Raise ApiError (400) for an unknown evaluator or a where-expression that is not one."""
+    versions_of(scope.evaluators)
+    if scope.where is not None:
+        compile_where(scope.where)

@@ -1,0 +1,63 @@
+"""Jobs as the API shows them: what they are, what they decided, how far behind they are."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from groundtrace_collector.errors import GroundtraceError
+from groundtrace_collector.jobs.dispatcher import Dispatcher
+from groundtrace_collector.jobs.job import Job
+from groundtrace_collector.jobs.ledger import JobCounts, count_by_job
+from groundtrace_collector.store.store import Store
+
+Json = dict[str, Any]
+
+
+async def job_reports(store: Store, dispatcher: Dispatcher) -> list[Json]:
+    """Every job with its counts and its lag, by name."""
+    jobs = await dispatcher.jobs()
+    counts = await count_by_job(store)
+    return [
+        describe(job)
+        | {"counts": asdict(counts.get(job.name, JobCounts()))}
+        | await _lag(store, dispatcher, job)
+        for job in jobs
+    ]
+
+
+def describe(job: Job) -> Json:
+    """The job itself; times are ISO 8601 in UTC."""
+    spec = job.spec
+    return {
+        "name": spec.name,
+        "evaluators": list(spec.evaluators),
+        "where": spec.where,
+        "sample": spec.sample,
+        "every": spec.every,
+        "project": spec.project,
+        "state": job.state.value,
+        "created_at": _iso(job.created_at),
+        "last_run_at": _iso(job.last_run_at),
+        "next_run_at": _iso(job.next_run_at()),
+    }
+
+
+async def _lag(store: Store, dispatcher: Dispatcher, job: Job) -> Json:
+    """How many traces are due and not decided, how long the oldest has been; or why that is not known."""
+    try:
+        selection = dispatcher.selection(job.spec, job=job.name)
+        backlog = await selection.backlog(store, selection.window_above(job.cursor))
+    except GroundtraceError as exc:
+        return {"lag": None, "fault": str(exc)}
+    lag = {
+        "due": backlog.due_traces,
+        "waiting": backlog.waiting_traces,
+        "oldest_s": round(backlog.oldest_s, 3),
+    }
+    return {"lag": lag, "fault": dispatcher.faults.get(job.name)}
+
+
+def _iso(time: datetime | None) -> str | None:
+    if time is None:
+        return None
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,137 @@
+"""What is due: traces in a scope that the ledger lacks, by SQL over `traces` and `ledger`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from groundtrace_collector.jobs.board import Task
+from groundtrace_collector.jobs.job import INTERNAL_PROJECT, Scope
+from groundtrace_collector.query.where import compile_where
+from groundtrace_collector.store.sql import statement
+from groundtrace_collector.store.store import Store
+
+ROOT_WAIT_S: Final = 10
+"""A trace with a root is due so long after its last span arrived."""
+NO_ROOT_WAIT_S: Final = 300
+"""A trace without a root is due so long after its last span arrived."""
+REREAD_US: Final = 60_000_000
+"""How far below its cursor a job reads again: a trace is settled some time after its commit."""
+REREAD_SCORED_US: Final = 86_400_000_000
+"""The same where the condition is about scores or feedback, which come after the trace."""
+MAX_SEQ: Final = 2**64 - 1
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """The commit sequences to look at, (from_seq, until_seq], and how long a trace has to be silent."""
+
+    from_seq: int = 0
+    until_seq: int = MAX_SEQ
+    root_wait_s: int = ROOT_WAIT_S
+    since_ns: int | None = None
+    until_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """Undecided traces of a scope: due ones, and those that may still get spans."""
+
+    due_traces: int
+    due_tasks: int
+    waiting_traces: int
+    oldest_s: float
+    """How long ago the last span of the longest waiting due trace arrived."""
+    frontier: int
+    """Everything committed up to this sequence is decided, as far as it is settled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """A scope, the versions of its evaluators, and the traces that are due in it."""
+
+    scope: Scope
+    versions: Mapping[str, str]
+    clock: Callable[[], datetime]
+    job: str = ""
+
+    async def due(self, store: Store, window: Window, *, traces: int) -> list[Task]:
+        """The tasks of up to ``traces`` due traces, oldest commit first, those of a trace side by side.
+
+        Raises WhereError for a wrong where-expression.
+        """
+        text, parameters = self._statement("due", window)
+        rows = await store.query(text, parameters | {"traces": traces})
+        return [task for row in rows for task in self._tasks(row)]
+
+    async def backlog(self, store: Store, window: Window) -> Backlog:
+        """How much is undecided, and the sequence up to which nothing is; raises WhereError."""
+        text, parameters = self._statement("backlog", window)
+        (row,) = await store.query(text, parameters)
+        first = row["FirstUndecided"]
+        return Backlog(
+            due_traces=row["DueTraces"],
+            due_tasks=row["DueTasks"],
+            waiting_traces=row["WaitingTraces"],
+            oldest_s=row["OldestS"],
+            frontier=row["Newest"] if first is None else first - 1,
+        )
+
+    def window_above(self, cursor: int) -> Window:
+        """What a job reads whose cursor stands at this sequence."""
+        reread_us = REREAD_SCORED_US if self._names() & {"score", "feedback"} else REREAD_US
+        return Window(from_seq=max(0, cursor - reread_us))
+
+    def _names(self) -> frozenset[str]:
+        return compile_where(self.scope.where).names if self.scope.where else frozenset()
+
+    def _tasks(self, row: Row) -> list[Task]:
+        return [
+            Task(
+                project=row["Project"],
+                trace_id=row["TraceId"],
+                input_hash=row["InputHash"],
+                evaluator=name,
+                version=self.versions[name],
+                job=self.job,
+            )
+            for name in row["Evaluators"]
+        ]
+
+    def _statement(self, name: str, window: Window) -> tuple[str, dict[str, object]]:
+        now = self.clock()
+        conditions, parameters = _conditions(self.scope, window, now)
+        undecided = statement(__package__, "undecided").replace("/*CONDITIONS*/", conditions)
+        return statement(__package__, name).replace("/*UNDECIDED*/", undecided), parameters | {
+            "names": list(self.versions),
+            "versions": list(self.versions.values()),
+            "now_ms": int(now.timestamp() * 1000),
+            "from_seq": window.from_seq,
+            "until_seq": window.until_seq,
+            "root_wait_s": window.root_wait_s,
+            "no_root_wait_s": NO_ROOT_WAIT_S,
+            "internal_project": INTERNAL_PROJECT,
+        }
+
+
+def _conditions(scope: Scope, window: Window, now: datetime) -> tuple[str, dict[str, object]]:
+    """What limits a scope beside its window, as SQL over columns of `traces` with its bound values."""
+    conditions = ["1"]
+    parameters: dict[str, object] = {}
+    if scope.sample < 1.0:
+        conditions.append("cityHash64(TraceId) < {sample_bound:UInt64}")
+        parameters["sample_bound"] = int(scope.sample * 2**64)
+    if scope.project is not None:
+        conditions.append("Project = {project:String}")
+        parameters["project"] = scope.project
+    for name, comparison, bound_ns in (("since", ">=", window.since_ns), ("until", "<", window.until_ns)):
+        if bound_ns is not None:
+            conditions.append(f"StartedAt {comparison} fromUnixTimestamp64Nano({{{name}_ns:Int64}})")
+            parameters[f"{name}_ns"] = bound_ns
+    if scope.where is not None:
+        condition = compile_where(scope.where, now=now)
+        conditions.append(f"({condition.sql})")
+        parameters |= condition.parameters
+    return " AND ".join(conditions), parameters
