@@ -51,6 +51,8 @@ FAMILIES: Final = tuple(_FAMILY_TOPICS)
 
 _UNDERLINE = re.compile(r"[*=\-^~\"']{3,}")
 _MARKUP = re.compile(r"[\"'`*“”‘’]")
+_WRAPPED_CHARS: Final = 40  # each line of wrapped prose but the last is longer
+_NOT_PROSE: Final = ("::=", ">>>", "+--", "| ", "===", "***")
 _TWIN_CHARS: Final = 60  # shorter paragraphs ("is equivalent to") repeat by nature
 
 
@@ -103,7 +105,20 @@ def plain(text: str) -> str:
 
 
 def _paragraphs(text: str) -> list[str]:
-    return [paragraph.rstrip() for paragraph in re.split(r"\n\s*\n", text.strip("\n")) if paragraph.strip()]
+    blocks = re.split(r"\n\s*\n", text.strip("\n"))
+    return [_unwrapped(block.rstrip()) for block in blocks if block.strip()]
+
+
+def _unwrapped(paragraph: str) -> str:
+    """Put prose that was wrapped at 70 columns on one line; leave code, grammar and tables alone."""
+    lines = paragraph.split("\n")
+    wrapped = all(len(line) > _WRAPPED_CHARS for line in lines[:-1])
+    if not wrapped or any(mark in paragraph for mark in _NOT_PROSE):
+        return paragraph
+    joined = lines[0]
+    for line in lines[1:]:
+        joined += line.strip() if re.search(r"\w-$", joined) else f" {line.strip()}"
+    return re.sub(r"(?<=\S) {2,}", " ", joined)
 
 
 def _unseen(paragraphs: list[str], seen: set[str]) -> Iterator[str]:
@@ -165,4 +180,6 @@ def _cut_tables(paragraphs: Iterator[str]) -> Iterator[str]:
 
 def _is_heading(text: str) -> bool:
     lines = text.split("\n")
-    return len(lines) > 1 and _UNDERLINE.fullmatch(lines[1].strip()) is not None and not lines[0][:1].isspace()
+    return (
+        len(lines) > 1 and _UNDERLINE.fullmatch(lines[1].strip()) is not None and not lines[0][:1].isspace()
+    )

@@ -1,0 +1,58 @@
+"""The demo's pipeline: retrieve 20, rerank to 5, answer from these."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from langchain_core.documents import BaseDocumentCompressor, Document
+from langchain_core.language_models import BaseChatModel
+from langchain_core.output_parsers import StrOutputParser
+from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.retrievers import BaseRetriever
+from langchain_core.runnables import Runnable, RunnableLambda, RunnableParallel, RunnablePassthrough
+
+from groundtrace_collector.demo.extractive import QUESTION_MARK, ExtractiveChatModel
+
+PROMPT = ChatPromptTemplate.from_messages(
+    [
+        (
+            "system",
+            "Answer the question about Python in a few sentences, from the passages only."
+            " If they do not answer it, say that you do not know.",
+        ),
+        ("human", f"{{context}}{QUESTION_MARK}{{question}}"),
+    ]
+)
+
+
+def answer_chain(
+    retriever: BaseRetriever, reranker: BaseDocumentCompressor, model: BaseChatModel
+) -> Runnable[str, str]:
+    """A chain from a question to an answer."""
+
+    def context(found: dict[str, object]) -> dict[str, str]:
+        question, documents = found["question"], found["documents"]
+        if not isinstance(question, str) or not isinstance(documents, list):
+            raise TypeError(f"expected a question and its documents, got {found!r}")
+        return {"question": question, "context": _text(reranker.compress_documents(documents, question))}
+
+    retrieve = RunnableParallel(question=RunnablePassthrough(), documents=retriever)
+    chain = retrieve | RunnableLambda(context, name="rerank") | PROMPT | model | StrOutputParser()
+    return chain.with_config(run_name="answer")
+
+
+def chat_model(base_url: str | None, name: str | None) -> BaseChatModel:
+    """The extractive model, or the OpenAI-compatible one at ``base_url``; its key is OPENAI_API_KEY."""
+    if base_url is None:
+        return ExtractiveChatModel()
+    import os
+
+    from langchain_openai import ChatOpenAI
+    from pydantic import SecretStr
+
+    key = SecretStr(os.environ.get("OPENAI_API_KEY") or "none")
+    return ChatOpenAI(base_url=base_url, model=name or "", api_key=key, temperature=0)
+
+
+def _text(documents: Sequence[Document]) -> str:
+    return "\n\n".join(document.page_content for document in documents)

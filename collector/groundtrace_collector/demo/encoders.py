@@ -1,0 +1,81 @@
+"""The demo's two encoders: LangChain ``Embeddings`` that carry a model name and a version.
+
+Neither needs a download or a network, and both are what they say: character n-grams hashed to a
+vector, and TF-IDF reduced by a truncated SVD (latent semantic analysis). They fail on different
+questions, which is what the demo is there to show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from langchain_core.embeddings import Embeddings
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
+from sklearn.preprocessing import normalize
+
+HASH_DIMENSIONS: Final = 1_024
+LSA_DIMENSIONS: Final = 256
+SEED: Final = 20_260_101
+
+
+class HashEncoder(Embeddings):
+    """``hash@1``: counts of character 3- to 5-grams, hashed, damped by the logarithm, unit length.
+
+    It has no vocabulary, so it knows every spelling and no word: strong on names and error messages,
+    weak where common words carry the question.
+    """
+
+    model_name = "hash"
+    model_version = "1"
+
+    def __init__(self) -> None:
+        self._vectorizer = HashingVectorizer(
+            analyzer="char_wb", ngram_range=(3, 5), n_features=HASH_DIMENSIONS, norm=None
+        )
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """A vector of ``HASH_DIMENSIONS`` numbers for each text."""
+        counts = self._vectorizer.transform(texts).toarray()
+        return _unit(np.sign(counts) * np.log1p(np.abs(counts)))
+
+    def embed_query(self, text: str) -> list[float]:
+        """The vector of one query; queries and documents are encoded alike."""
+        return self.embed_documents([text])[0]
+
+
+class LsaEncoder(Embeddings):
+    """``lsa@2``: TF-IDF of words and signs, reduced to ``LSA_DIMENSIONS`` by a seeded SVD, unit length.
+
+    It weighs rare words up and learns which words occur together, from the corpus it is made with; a
+    word that the corpus lacks says nothing to it.
+    """
+
+    model_name = "lsa"
+    model_version = "2"
+
+    def __init__(self, corpus: Sequence[str]) -> None:
+        self._vectorizer = TfidfVectorizer(sublinear_tf=True, token_pattern=r"\w+|[^\w\s]")
+        weights = self._vectorizer.fit_transform(corpus)
+        dimensions = min(LSA_DIMENSIONS, min(weights.shape) - 1)
+        self._svd = TruncatedSVD(dimensions, random_state=SEED).fit(weights)
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """A vector of at most ``LSA_DIMENSIONS`` numbers for each text."""
+        return _unit(self._svd.transform(self._vectorizer.transform(texts)))
+
+    def embed_query(self, text: str) -> list[float]:
+        """The vector of one query; queries and documents are encoded alike."""
+        return self.embed_documents([text])[0]
+
+
+def encoder_name(encoder: HashEncoder | LsaEncoder) -> str:
+    """``model@version``, as traces name the encoder."""
+    return f"{encoder.model_name}@{encoder.model_version}"
+
+
+def _unit(vectors: Any) -> list[list[float]]:
+    rows: list[list[float]] = normalize(vectors).tolist()
+    return rows
