@@ -1,0 +1,238 @@
+"""The collector's API from Python, for asyncio."""
+
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from groundtrace import calls
+from groundtrace.calls import Answer, Call, Time
+from groundtrace.endpoints import collector_url, is_loopback
+
+if TYPE_CHECKING:
+    import pandas as pd  # type: ignore[import-untyped]
+
+
+class AsyncClient:
+    """Asks a collector for traces, cohorts, comparisons and scores, without blocking.
+
+    Times are ISO 8601 texts, datetimes or ages (``"24h"``). Every method returns the API's JSON as
+    it is documented. Raises ApiError when the collector refuses, ExportError when none answers.
+    An async context manager; belongs to one event loop.
+    """
+
+    def __init__(
+        self, url: str | None = None, *, api_key: str | None = None, timeout_s: float = 30.0
+    ) -> None:
+        """``url`` defaults to ``GROUNDTRACE_URL``, else this machine's port 4318; likewise the key."""
+        import httpx
+
+        self.url = collector_url(url)
+        self._http = httpx.AsyncClient(
+            base_url=self.url,
+            headers=calls.headers(api_key or os.environ.get("GROUNDTRACE_API_KEY")),
+            timeout=timeout_s,
+            # A proxy has no way to this machine.
+            trust_env=not is_loopback(self.url),
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def get(self, path: str, params: Mapping[str, object] | None = None) -> Answer:
+        """GET any path of the API; parameters that are None are left out."""
+        return await self._answer(calls.get(path, **(params or {})))
+
+    async def post(self, path: str, body: object) -> Answer:
+        """POST JSON to any path of the API."""
+        return await self._answer(calls.post(path, body))
+
+    async def _answer(self, call: Call) -> Answer:
+        import httpx
+
+        try:
+            response = await self._http.request(
+                call.method, call.path, params=dict(call.params), json=call.body
+            )
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            raise calls.unreachable(self.url, error) from error
+        return calls.answer(response)
+
+    async def traces(
+        self,
+        *,
+        where: str | None = None,
+        cohort: str | None = None,
+        since: Time | None = None,
+        until: Time | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+        order: str | None = None,
+    ) -> Answer:
+        """One page of traces: ``{"traces": [...], "next_cursor": …}``."""
+        return await self._answer(
+            calls.get(
+                "/api/v1/traces",
+                where=where,
+                cohort=cohort,
+                since=since,
+                until=until,
+                limit=limit,
+                cursor=cursor,
+                order=order,
+            )
+        )
+
+    async def iter_traces(
+        self,
+        *,
+        where: str | None = None,
+        cohort: str | None = None,
+        since: Time | None = None,
+        until: Time | None = None,
+        order: str | None = None,
+        page_size: int = 500,
+    ) -> AsyncIterator[Answer]:
+        """Every trace that matches, page after page."""
+        cursor: str | None = None
+        while True:
+            page = await self.traces(
+                where=where,
+                cohort=cohort,
+                since=since,
+                until=until,
+                limit=page_size,
+                cursor=cursor,
+                order=order,
+            )
+            for trace in page["traces"]:
+                yield trace
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return
+
+    async def count(
+        self,
+        *,
+        where: str | None = None,
+        cohort: str | None = None,
+        since: Time | None = None,
+        until: Time | None = None,
+    ) -> Answer:
+        """How many match: ``{"traces": n, "spans": n}``."""
+        return await self._answer(
+            calls.get("/api/v1/traces/count", where=where, cohort=cohort, since=since, until=until)
+        )
+
+    async def trace(self, trace_id: str) -> Answer:
+        """One trace with its spans, documents and scores."""
+        return await self._answer(calls.trace(trace_id))
+
+    async def cohorts(
+        self,
+        *,
+        by: str,
+        metrics: Sequence[str],
+        where: str | None = None,
+        since: Time | None = None,
+        until: Time | None = None,
+        limit: int | None = None,
+    ) -> Answer:
+        """Metrics by cohort: ``{"by", "cohorts": [{"key", "metrics": {NAME: value}}]}``."""
+        return await self._answer(
+            calls.get(
+                "/api/v1/cohorts",
+                by=by,
+                metrics=metrics,
+                where=where,
+                since=since,
+                until=until,
+                limit=limit,
+            )
+        )
+
+    async def compare(
+        self,
+        *,
+        by: str,
+        base: str,
+        candidate: str,
+        metrics: Sequence[str],
+        cohort: str | None = None,
+        where: str | None = None,
+        since: Time | None = None,
+        until: Time | None = None,
+    ) -> Answer:
+        """Two values of one field side by side, with a verdict for each cohort and metric."""
+        return await self._answer(
+            calls.get(
+                "/api/v1/compare",
+                by=by,
+                base=base,
+                candidate=candidate,
+                cohort=cohort,
+                metrics=metrics,
+                where=where,
+                since=since,
+                until=until,
+            )
+        )
+
+    async def scores(
+        self,
+        *,
+        trace_id: str | None = None,
+        name: str | None = None,
+        source: str | None = None,
+        where: str | None = None,
+        since: Time | None = None,
+        until: Time | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Answer:
+        """One page of scores, newest first: ``{"scores": [...], "next_cursor": …}``."""
+        return await self._answer(
+            calls.get(
+                "/api/v1/scores",
+                trace_id=trace_id,
+                name=name,
+                source=source,
+                where=where,
+                since=since,
+                until=until,
+                limit=limit,
+                cursor=cursor,
+            )
+        )
+
+    async def add_scores(self, scores: Sequence[Mapping[str, Any]]) -> Answer:
+        """Attach scores to traces or spans: ``{"accepted": n, "rejected": [{"index", "message"}]}``."""
+        return await self._answer(calls.post("/api/v1/scores", {"scores": [dict(score) for score in scores]}))
+
+    async def feedback(
+        self, trace_id: str, name: str, value: float | str, comment: str | None = None
+    ) -> Answer:
+        """Attach what someone said to a trace, and wait for the answer."""
+        return await self._answer(calls.feedback(trace_id, name, value, comment))
+
+    async def sql(self, text: str) -> Answer:
+        """Run one SELECT over the collector's tables."""
+        return await self._answer(calls.post("/api/v1/sql", {"sql": text}))
+
+    def to_pandas(self, result: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> "pd.DataFrame":
+        """Turn an answer, or a list of its rows, into a frame; see ``groundtrace.frames``."""
+        from groundtrace.frames import to_pandas
+
+        return to_pandas(result)

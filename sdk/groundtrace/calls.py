@@ -1,0 +1,101 @@
+"""What each client method asks the API for, and how its answer is read. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from groundtrace.errors import ApiError, ExportError
+
+if TYPE_CHECKING:
+    import httpx
+
+Time = str | datetime
+"""A moment: ISO 8601, a datetime, or an age such as ``"24h"`` or ``"7d"``."""
+
+Answer = dict[str, Any]
+
+_MESSAGE_CHARS: Final = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request: where to, and what with."""
+
+    method: str = "GET"
+    path: str
+    params: Mapping[str, str]
+    body: object = None
+
+
+def get(path: str, /, **params: object) -> Call:
+    """Return a GET; parameters that are None are left out."""
+    return Call(path=path, params={key: _text(value) for key, value in params.items() if value is not None})
+
+
+def post(path: str, body: object) -> Call:
+    """Return a POST of a JSON body."""
+    return Call(method="POST", path=path, params={}, body=body)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ",".join(str(item) for item in value)
+    return str(value)
+
+
+def trace(trace_id: str) -> Call:
+    """One trace with its spans, documents and scores."""
+    return get(f"/api/v1/traces/{quote(trace_id, safe='')}")
+
+
+def feedback(trace_id: str, name: str, value: float | str, comment: str | None) -> Call:
+    """What someone said about a trace."""
+    body: dict[str, object] = {"trace_id": trace_id, "name": name, "value": value}
+    if comment is not None:
+        body["comment"] = comment
+    return post("/api/v1/feedback", body)
+
+
+def headers(api_key: str | None) -> dict[str, str]:
+    """Return the headers of every request."""
+    return {"authorization": f"Bearer {api_key}"} if api_key else {}
+
+
+def answer(response: "httpx.Response") -> Answer:
+    """Read a response. Raises ApiError with the API's own words where it refused."""
+    if response.is_success:
+        try:
+            body = response.json()
+        except ValueError as error:
+            raise ApiError(response.status_code, "not_json", _no_collector(response)) from error
+        return body if isinstance(body, dict) else {"result": body}
+    code, message = _refusal(response)
+    raise ApiError(response.status_code, code, message)
+
+
+def _refusal(response: "httpx.Response") -> tuple[str, str]:
+    try:
+        error = response.json()["error"]
+        return str(error["code"]), str(error["message"])
+    except (ValueError, KeyError, TypeError):
+        return "unknown", _no_collector(response)
+
+
+def _no_collector(response: "httpx.Response") -> str:
+    said = response.text.strip()[:_MESSAGE_CHARS]
+    return f"{response.request.url} does not answer as a groundtrace collector: {said or 'an empty body'}"
+
+
+def unreachable(url: str, error: Exception) -> ExportError:
+    """Return the error for a collector that could not be asked."""
+    reason = str(error) or type(error).__name__
+    return ExportError(
+        f"no collector answers at {url} ({reason}). "
+        "Start one with `groundtrace serve`, or name another with GROUNDTRACE_URL"
+    )
