@@ -1,0 +1,118 @@
+"""LangChain documents as retrieved or reranked documents, with id, score and text."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from langchain_core.documents import Document as LangChainDocument
+
+from groundtrace import semconv
+from groundtrace.attributes import Attributes, document_attributes
+from groundtrace.documents import Document
+from groundtrace.settings import TraceSettings
+from groundtrace_integrations.langchain.runs import Run
+from groundtrace_integrations.langchain.scores import SeenScores, number
+
+_ID_KEYS: Final = ("id", "_id", "doc_id", "document_id")
+_SCORE_KEYS: Final = ("score", "relevance_score", "_score")
+_DISTANCE_KEY: Final = "distance"
+
+
+def retrieved_attributes(found: Sequence[LangChainDocument], run: Run, settings: TraceSettings) -> Attributes:
+    """``retrieval.documents``, best first, and what sort of number their scores are."""
+    seen = run.scores or SeenScores()
+    documents, sense = [], None
+    for document in found:
+        score, told = seen.find(document), seen.sense
+        if score is None:
+            score, told = told_score(document.metadata)
+        sense = sense or (told if score is not None else None)
+        documents.append(_shown(document, document_id(document), score, run, settings))
+    attributes = document_attributes(semconv.RETRIEVAL_DOCUMENTS, documents, settings)
+    if sense is not None:
+        attributes[semconv.RETRIEVAL_SCORE_SENSE] = sense
+    if seen.top_k is not None:
+        attributes[semconv.RETRIEVAL_TOP_K] = attributes[semconv.GEN_AI_RETRIEVAL_TOP_K] = seen.top_k
+    return attributes
+
+
+def rerank_input_attributes(
+    documents: Sequence[LangChainDocument], run: Run, settings: TraceSettings
+) -> Attributes:
+    """``reranker.input_documents`` in the order they came, with the scores that they came with."""
+    shown = []
+    for document in documents:
+        known_id = document_id(document)
+        score, _ = told_score(document.metadata)
+        if score is None and known_id is not None:
+            score = run.shown.get(_key(known_id, document))
+        shown.append(_shown(document, known_id, score, run, settings))
+    return document_attributes(semconv.RERANKER_INPUT_DOCUMENTS, shown, settings)
+
+
+def rerank_output_attributes(
+    documents: Sequence[LangChainDocument],
+    sources: Sequence[LangChainDocument],
+    run: Run,
+    settings: TraceSettings,
+) -> Attributes:
+    """``reranker.output_documents``, best first; ids that they lost are found in ``sources``, the input."""
+    scored = run.scores or SeenScores()
+    shown = []
+    for document in documents:
+        score = scored.find(document)
+        if score is None:
+            score, _ = told_score(document.metadata)
+        shown.append(_shown(document, _lasting_id(document, sources), score, run, settings))
+    return document_attributes(semconv.RERANKER_OUTPUT_DOCUMENTS, shown, settings)
+
+
+def document_id(document: LangChainDocument) -> str | None:
+    """Return the document's id: its own, else the one in its metadata."""
+    if document.id is not None:
+        return str(document.id)
+    for key in _ID_KEYS:
+        value = document.metadata.get(key)
+        if value is not None and value != "":
+            return str(value)
+    return None
+
+
+def told_score(metadata: Mapping[str, Any]) -> tuple[float | None, str | None]:
+    """Return the score that the metadata tells, and its sense."""
+    for key in _SCORE_KEYS:
+        score = number(metadata.get(key))
+        if score is not None:
+            return score, semconv.SCORE_SENSE_SIMILARITY
+    distance = number(metadata.get(_DISTANCE_KEY))
+    return distance, None if distance is None else semconv.SCORE_SENSE_DISTANCE
+
+
+def _lasting_id(document: LangChainDocument, sources: Sequence[LangChainDocument]) -> str | None:
+    own = document_id(document)
+    if own is not None:
+        return own
+    # Rerankers copy documents and forget the id; the text they keep.
+    source = next((one for one in sources if one is document), None) or next(
+        (one for one in sources if one.page_content == document.page_content), None
+    )
+    return None if source is None else document_id(source)
+
+
+def _shown(
+    document: LangChainDocument, known_id: str | None, score: float | None, run: Run, settings: TraceSettings
+) -> Document:
+    """Return the document as the span has it; a text that the trace carries already is left out."""
+    if known_id is not None:
+        key = _key(known_id, document)
+        carried = key in run.shown
+        if score is not None or not carried:
+            run.shown[key] = score
+        if carried and settings.plumbing != "full":
+            return Document(id=known_id, score=score)
+    return Document(
+        id=known_id, content=document.page_content, score=score, metadata=document.metadata or None
+    )
+
+
+def _key(known_id: str, document: LangChainDocument) -> tuple[str, int]:
+    return known_id, hash(document.page_content)

@@ -1,0 +1,161 @@
+"""The runs that are going on: which span each has, and which run is around it."""
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+from opentelemetry.context import Context, create_key, get_current
+from opentelemetry.trace import Span, set_span_in_context
+
+from groundtrace.attributes import Attributes, merge_attributes
+from groundtrace.semconv import SpanKind
+
+if TYPE_CHECKING:
+    from groundtrace_integrations.langchain.scores import SeenScores
+
+RUN_KEY: Final = create_key("groundtrace-langchain-run")
+
+MAX_OPEN_RUNS: Final = 4_096
+"""Beyond this many, the oldest run is taken for one whose end will never be told."""
+
+
+class Run:
+    """One step that is going on: a LangChain run, or a call of an encoder, reranker or store."""
+
+    __slots__ = (
+        "_context",
+        "attributes",
+        "base",
+        "cancelled",
+        "ended",
+        "error",
+        "first_token",
+        "instance",
+        "kind",
+        "metadata",
+        "owned",
+        "parent",
+        "plumbing",
+        "prompt_version",
+        "scores",
+        "shown",
+        "span",
+        "started_ns",
+    )
+
+    def __init__(
+        self, span: Span, kind: SpanKind, *, parent: "Run | None", base: Context, owned: bool
+    ) -> None:
+        """``base`` is the context it began in; ``owned`` is false when ``span`` is an outer run's."""
+        self.span = span
+        self.kind = kind
+        self._context: Context | None = None
+        self.parent = parent
+        self.base = base
+        self.owned = owned
+        self.attributes: Attributes = {}
+        self.plumbing = False
+        self.metadata: Mapping[str, Any] = {}
+        self.instance: object = None
+        self.prompt_version: str | None = None
+        self.scores: SeenScores | None = None
+        # Documents whose text this trace carries already, by id and text's hash, with their scores;
+        # all runs of a trace share them.
+        self.shown: dict[tuple[str, int], float | None] = {} if parent is None else parent.shown
+        self.started_ns = 0
+        self.first_token = False
+        self.cancelled = False
+        self.ended = False
+        self.error: BaseException | None = None
+
+    def add(self, attributes: Attributes) -> None:
+        """Keep more attributes for the span; they are set when it ends."""
+        self.attributes = merge_attributes(self.attributes, attributes)
+
+    def context(self) -> Context:
+        """Return the context to attach while this run's code runs."""
+        if self._context is None:
+            self._context = self.context_over(self.base)
+        return self._context
+
+    def context_over(self, base: Context) -> Context:
+        """Return ``base`` with this run's span current."""
+        return Context({**set_span_in_context(self.span, base), RUN_KEY: self})
+
+    def close(self) -> bool:
+        """Mark the run ended; False when it was already."""
+        if self.ended:
+            return False
+        self.ended = True
+        # The context points back here: without it no garbage collection is needed.
+        self._context = None
+        return True
+
+    def within(self, kind: SpanKind) -> bool:
+        """Whether this run or one around it is of ``kind``."""
+        run: Run | None = self
+        while run is not None:
+            if run.kind is kind:
+                return True
+            run = run.parent
+        return False
+
+
+def current_run() -> Run | None:
+    """Return the run whose code is running."""
+    run = get_current().get(RUN_KEY)
+    return run if isinstance(run, Run) else None
+
+
+class RunMap:
+    """Open runs by LangChain's run id. Bounded, and safe from any thread."""
+
+    def __init__(self, evict: Callable[[Run], None], limit: int = MAX_OPEN_RUNS) -> None:
+        """``evict`` is told of each run that had to make room."""
+        self._runs: dict[UUID, Run] = {}
+        self._lock = threading.Lock()
+        self._evict = evict
+        self._limit = limit
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def get(self, run_id: UUID | None) -> Run | None:
+        """Return an open run."""
+        return None if run_id is None else self._runs.get(run_id)
+
+    def add(self, run_id: UUID, run: Run) -> None:
+        """Remember a run until ``take``."""
+        evicted = None
+        with self._lock:
+            if len(self._runs) >= self._limit:
+                evicted = self._runs.pop(next(iter(self._runs)))
+            self._runs[run_id] = run
+        if evicted is not None:
+            self._evict(evicted)
+
+    def take(self, run_id: UUID) -> Run | None:
+        """Return a run and forget it."""
+        with self._lock:
+            return self._runs.pop(run_id, None)
+
+    def forget(self, run: Run) -> None:
+        """Forget a run whose id is not known."""
+        with self._lock:
+            for run_id, other in self._runs.items():
+                if other is run:
+                    del self._runs[run_id]
+                    return
+
+    def has_child(self, run: Run) -> bool:
+        """Whether a run directly inside ``run`` is still open."""
+        with self._lock:
+            return any(other.parent is run for other in self._runs.values())
+
+    def clear(self) -> list[Run]:
+        """Forget every run and return them."""
+        with self._lock:
+            runs = list(self._runs.values())
+            self._runs.clear()
+        return runs

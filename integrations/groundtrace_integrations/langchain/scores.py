@@ -1,0 +1,90 @@
+"""Scores that a store gave below a retriever, which LangChain's retrievers throw away."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
+
+from groundtrace import semconv
+
+if TYPE_CHECKING:
+    from langchain_core.documents import Document
+
+DISTANCE_STORES: Final = frozenset({"Chroma", "PGVector", "LanceDB"})
+"""Stores that give distances, for a search with too few hits to tell by their order."""
+
+SIMILARITY_STORES: Final = frozenset(
+    {"InMemoryVectorStore", "PineconeVectorStore", "MongoDBAtlasVectorSearch"}
+)
+
+
+class SeenScores:
+    """The scores of one retrieval's documents, found again by the documents themselves."""
+
+    __slots__ = ("_by_identity", "sense", "top_k")
+
+    def __init__(self) -> None:
+        # The documents are kept too: an id() is only good while its object lives.
+        self._by_identity: dict[int, tuple[Document, float]] = {}
+        self.sense: str | None = None
+        self.top_k: int | None = None
+
+    def note(self, pairs: Sequence[tuple["Document", float]], sense: str | None) -> None:
+        """Remember a search's hits; a later layer's scores replace an earlier one's."""
+        for document, score in pairs:
+            self._by_identity[id(document)] = (document, score)
+        self.sense = sense
+
+    def find(self, document: "Document") -> float | None:
+        """Return the score of a document, or of one with the same id or else the same text."""
+        if not self._by_identity:
+            return None
+        seen = self._by_identity.get(id(document))
+        if seen is None:
+            seen = next((pair for pair in self._by_identity.values() if _same(pair[0], document)), None)
+        return None if seen is None else seen[1]
+
+
+def _same(one: "Document", other: "Document") -> bool:
+    if one.id is not None and other.id is not None:
+        return one.id == other.id
+    return one.page_content == other.page_content
+
+
+def scored_pairs(found: object) -> list[tuple[Any, float]]:
+    """Return the (document, score) pairs of a search's result; none when it has another shape."""
+    if not isinstance(found, list | tuple):
+        return []
+    return [
+        (item[0], score)
+        for item in found
+        if isinstance(item, tuple) and len(item) >= 2 and (score := number(item[1])) is not None
+    ]
+
+
+def score_sense(scores: Sequence[float], store: object) -> str | None:
+    """Tell similarity from distance: hits come best first, so their order says it.
+
+    Falls back on what the store's class is known for; None when neither tells.
+    """
+    falling = any(one > other for one, other in pairwise(scores))
+    rising = any(one < other for one, other in pairwise(scores))
+    if falling != rising:
+        return semconv.SCORE_SENSE_SIMILARITY if falling else semconv.SCORE_SENSE_DISTANCE
+    names = {cls.__name__ for cls in type(store).__mro__}
+    if names & SIMILARITY_STORES:
+        return semconv.SCORE_SENSE_SIMILARITY
+    return semconv.SCORE_SENSE_DISTANCE if names & DISTANCE_STORES else None
+
+
+def number(value: object) -> float | None:
+    """Return a score as a float, also numpy's; None for what is no finite number.
+
+    >>> number(float("nan"))
+    """
+    if value is None or isinstance(value, bool | str | bytes):
+        return None
+    try:
+        figure = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+    return figure if figure - figure == 0 else None

@@ -1,0 +1,166 @@
+"""From runs to spans: where a span hangs, what every span carries, and how it ends."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from opentelemetry.context import Context, get_current
+from opentelemetry.trace import Status, StatusCode, Tracer
+
+from groundtrace import semconv
+from groundtrace.attributes import Attributes
+from groundtrace.context import context_attributes
+from groundtrace.guard import guarded
+from groundtrace.scope import suppressed
+from groundtrace.semconv import GenAIOperation, SpanKind
+from groundtrace.settings import TraceSettings, current_settings
+from groundtrace_integrations.langchain.metadata import (
+    metadata_attributes,
+    session_attributes,
+    tag_attributes,
+)
+from groundtrace_integrations.langchain.outcome import is_cancelled, is_control_flow
+from groundtrace_integrations.langchain.runs import RUN_KEY, Run, RunMap
+
+_OK: Final = Status(StatusCode.OK)
+
+_OPERATIONS: Final = {
+    SpanKind.LLM: GenAIOperation.CHAT,
+    SpanKind.EMBEDDING: GenAIOperation.EMBEDDINGS,
+    SpanKind.RETRIEVER: GenAIOperation.RETRIEVAL,
+    SpanKind.TOOL: GenAIOperation.EXECUTE_TOOL,
+    SpanKind.AGENT: GenAIOperation.INVOKE_AGENT,
+}
+
+
+class RunTracer:
+    """Opens and closes the spans of runs. One per instrumented process; safe from any thread."""
+
+    def __init__(
+        self, tracer: Tracer, *, settings: TraceSettings | None = None, separate: bool = False
+    ) -> None:
+        """Without ``settings`` those of ``groundtrace.instrument()`` hold, as they are at each call.
+
+        ``separate`` starts a trace of its own for each run without a parent run, whatever span is current.
+        """
+        self._tracer = tracer
+        self._settings = settings
+        self._separate = separate
+        self.active = True
+        self.runs = RunMap(self._abandon)
+
+    @property
+    def settings(self) -> TraceSettings:
+        """What may go into spans now."""
+        return self._settings or current_settings()
+
+    @property
+    def off(self) -> bool:
+        """Whether nothing may be recorded now: uninstrumented, or suppressed in this context."""
+        return not self.active or suppressed()
+
+    def begin(
+        self,
+        kind: SpanKind,
+        name: str,
+        *,
+        parent: Run | None = None,
+        plumbing: bool = False,
+        metadata: Mapping[str, Any] | None = None,
+        tags: Sequence[str] | None = None,
+    ) -> Run:
+        """Start a span. ``parent`` is the LangChain run around it, where one is known."""
+        base = self._base(parent)
+        around = parent or _run_of(base)
+        if plumbing and around is not None and self.settings.plumbing == "none":
+            run = Run(around.span, kind, parent=around, base=base, owned=False)
+            run.plumbing, run.metadata = True, around.metadata
+            return run
+        span = self._tracer.start_span(name, base, attributes={semconv.SPAN_KIND: kind.value})
+        run = Run(span, kind, parent=around, base=base, owned=True)
+        run.plumbing = plumbing and around is not None
+        run.started_ns = time.time_ns()
+        run.metadata = metadata or {}
+        if span.is_recording():
+            self._describe(run, tags)
+        return run
+
+    def begin_step(self, kind: SpanKind, instance: object, around: Run | None) -> Run:
+        """Start the span of a call that LangChain has no run for; it is named for the object's class."""
+        metadata = around.metadata if around is not None else None
+        return self.begin(kind, type(instance).__name__, parent=around, metadata=metadata)
+
+    def end(self, run: Run, attributes: Attributes | None = None, error: BaseException | None = None) -> None:
+        """Set what was gathered and end the span; a second end is ignored."""
+        if not run.close() or not run.owned:
+            return
+        if run.span.is_recording():
+            if attributes:
+                run.add(attributes)
+            self._conclude(run, error)
+        run.span.end()
+
+    def drop_all(self) -> None:
+        """End whatever is still open."""
+        for run in self.runs.clear():
+            self._abandon(run)
+
+    def parent_of(self, parent_run_id: UUID | None) -> Run | None:
+        """Return the open run with this id."""
+        return self.runs.get(parent_run_id)
+
+    def _base(self, parent: Run | None) -> Context:
+        current = get_current()
+        if parent is None:
+            if self._separate and _run_of(current) is None:
+                return Context()
+            return current
+        if _run_of(current) is parent:
+            # The app may have opened spans of its own below the parent's.
+            return current
+        # LangChain went to another thread, or on to a frame where nothing was attached.
+        return parent.context_over(Context({**parent.base, **current})) if current else parent.context()
+
+    def _describe(self, run: Run, tags: Sequence[str] | None) -> None:
+        settings = self.settings
+        if run.plumbing and settings.plumbing != "full":
+            run.attributes = metadata_attributes(run, settings)
+        else:
+            run.attributes = dict(context_attributes(run.base))
+            run.attributes.update(session_attributes(run.metadata))
+            run.attributes.update(metadata_attributes(run, settings))
+            operation = _OPERATIONS.get(run.kind)
+            if operation is not None:
+                run.attributes[semconv.GEN_AI_OPERATION_NAME] = operation.value
+        if tags:
+            run.attributes.update(tag_attributes(run, tags))
+
+    def _conclude(self, run: Run, error: BaseException | None) -> None:
+        span = run.span
+        if error is None or is_control_flow(error):
+            if run.cancelled or (error is not None and is_cancelled(error)):
+                run.attributes[semconv.CANCELLED] = True
+            span.set_status(_OK)
+        else:
+            run.attributes[semconv.ERROR_TYPE] = type(error).__qualname__
+            span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
+            self._record(run, error)
+        span.set_attributes(run.attributes)
+
+    def _record(self, run: Run, error: BaseException) -> None:
+        # The same error passes every span on its way up; its traceback belongs to the innermost.
+        if run.error is not error or self.settings.plumbing == "full":
+            run.span.record_exception(error)
+        if run.parent is not None:
+            run.parent.error = error
+
+    @guarded("ending a run whose end was never told")
+    def _abandon(self, run: Run) -> None:
+        run.cancelled = True
+        self.end(run)
+
+
+def _run_of(context: Context) -> Run | None:
+    run = context.get(RUN_KEY)
+    return run if isinstance(run, Run) else None
