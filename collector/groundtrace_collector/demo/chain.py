@@ -1,7 +1,5 @@
 """The demo's pipeline: retrieve 20, rerank to 5, answer from these."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from langchain_core.documents import BaseDocumentCompressor, Document
@@ -17,8 +15,7 @@ PROMPT = ChatPromptTemplate.from_messages(
     [
         (
             "system",
-            "Answer the question about Python in a few sentences, from the passages only."
-            " If they do not answer it, say that you do not know.",
+            "Answer in a few sentences, from the passages only; say so when you do not know.",
         ),
         ("human", f"{{context}}{QUESTION_MARK}{{question}}"),
     ]

@@ -6,8 +6,6 @@ paragraph is kept once, in the shortest topic that has it, so that no passage ha
 make recall a matter of luck.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -50,7 +48,7 @@ _FAMILY_BY_TOPIC: Final = {
 FAMILIES: Final = tuple(_FAMILY_TOPICS)
 
 _UNDERLINE = re.compile(r"[*=\-^~\"']{3,}")
-_MARKUP = re.compile(r"[\"'`*“”‘’]")
+_MARKUP = re.compile(r"[\"'`*\u2018\u2019\u201c\u201d]")
 _WRAPPED_CHARS: Final = 40  # each line of wrapped prose but the last is longer
 _NOT_PROSE: Final = ("::=", ">>>", "+--", "| ", "===", "***")
 _TWIN_CHARS: Final = 60  # shorter paragraphs ("is equivalent to") repeat by nature
@@ -152,7 +150,7 @@ def _units(paragraphs: Iterator[str]) -> Iterator[str]:
     """Join each paragraph with what is indented under it: its code, its list items, its definition."""
     unit = ""
     for paragraph in _cut_tables(paragraphs):
-        belongs = paragraph.startswith("  ") or (unit and _is_heading(unit.split("\n\n")[-1]))
+        belongs = paragraph.startswith("  ") or (unit and _is_heading(unit.rpartition("\n\n")[2]))
         if unit and belongs and len(unit) + len(paragraph) <= UNIT_CHARS:
             unit = f"{unit}\n\n{paragraph}"
             continue

@@ -5,8 +5,6 @@ vector, and TF-IDF reduced by a truncated SVD (latent semantic analysis). They f
 questions, which is what the demo is there to show.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -18,6 +16,7 @@ from sklearn.preprocessing import normalize
 
 HASH_DIMENSIONS: Final = 1_024
 LSA_DIMENSIONS: Final = 256
+WORDS_AND_SIGNS: Final = r"\w+|[^\w\s]"
 SEED: Final = 20_260_101
 
 
@@ -57,7 +56,7 @@ class LsaEncoder(Embeddings):
     model_version = "2"
 
     def __init__(self, corpus: Sequence[str]) -> None:
-        self._vectorizer = TfidfVectorizer(sublinear_tf=True, token_pattern=r"\w+|[^\w\s]")
+        self._vectorizer = TfidfVectorizer(sublinear_tf=True, token_pattern=WORDS_AND_SIGNS)
         weights = self._vectorizer.fit_transform(corpus)
         dimensions = min(LSA_DIMENSIONS, min(weights.shape) - 1)
         self._svd = TruncatedSVD(dimensions, random_state=SEED).fit(weights)

@@ -1,7 +1,5 @@
 """A chat model that answers with sentences of its context, word for word, and with nothing else."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections import Counter
@@ -23,16 +21,21 @@ _SECOND_SHARE: Final = 0.7  # of the best sentence's, which a further one must r
 _SENTENCES: Final = 3
 _SENTENCE_CHARS: Final = 600
 
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[\"'“‘(*]*[A-Z])")
-_WORD = re.compile(r"[a-z_][a-z0-9_]*|[^\w\s\"'`“”‘’.,:;?!()*]+")
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[\"'\u201c\u2018(*]*[A-Z])")
+_WORD = re.compile(r"[a-z_][a-z0-9_]*|[^\w\s\"'`\u2018\u2019\u201c\u201d.,:;?!()*]+")
 _BULLET = re.compile(r"^(?:\*|\d+\.) ")
 _CODE = (">>>", "::=", "+--", "| ", "====", "----", "****", "~~~~")
 _STOP_WORDS: Final = frozenset(
-    "a about after all also although am an and any are as at be been before being both but by can could did do does"
-    " each for from get give had has have having how i if in into is it its just me might more must my no not of on"
-    " once one only or other our out over own same should so some such than that the their them then there these"
-    " they this those to too up us use used uses using was we were what when where which while who why will with"
-    " without would write yet you your".split()
+    re.findall(
+        r"\w+",
+        """
+    a about after all also although am an and any are as at be been before being both but by can could
+    did do does each for from get give had has have having how i if in into is it its just me might more
+    must my no not of on once one only or other our out over own same should so some such than that the
+    their them then there these they this those to too up us use used uses using was we were what when
+    where which while who why will with without would write yet you your
+    """,
+    )
 )
 
 

@@ -1,7 +1,5 @@
 """The demo's questions: what users ask of the language reference, and which passages answer it."""
 
-from __future__ import annotations
-
 import hashlib
 import tomllib
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,5 @@
 """The demo's retriever and reranker, as LangChain has them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, Final, Self
 

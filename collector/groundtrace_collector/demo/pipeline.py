@@ -1,0 +1,86 @@
+"""Every question through both encoders, traced by groundtrace's one line."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.runnables import Runnable
+
+import groundtrace
+from groundtrace.errors import GroundtraceError
+from groundtrace_collector.demo.chain import answer_chain
+from groundtrace_collector.demo.corpus import passages, python_topics
+from groundtrace_collector.demo.encoders import HashEncoder, LsaEncoder, encoder_name
+from groundtrace_collector.demo.questions import Question, answerable, written_questions
+from groundtrace_collector.demo.retriever import BM25Reranker, PassageRetriever
+
+PROJECT: Final = "demo"
+FLUSH_S: Final = 30.0
+FLUSH_EVERY: Final = 50  # answers; keeps the span queue from filling up when the collector is slow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pipelines:
+    """What the demo asks, and one chain an encoder, by the encoder's name."""
+
+    questions: tuple[Question, ...]
+    chains: dict[str, Runnable[str, str]]
+
+
+def build_pipelines(model: BaseChatModel) -> Pipelines:
+    """Index the language reference with both encoders."""
+    corpus = passages(python_topics())
+    reranker = BM25Reranker.fit(corpus)
+    encoders = (HashEncoder(), LsaEncoder([passage.text for passage in corpus]))
+    return Pipelines(
+        questions=tuple(answerable(written_questions(), corpus)),
+        chains={
+            encoder_name(encoder): answer_chain(PassageRetriever.index(encoder, corpus), reranker, model)
+            for encoder in encoders
+        },
+    )
+
+
+@contextmanager
+def traced(url: str) -> Iterator[None]:
+    """Trace to the collector at ``url``: this is the one line that an app adds."""
+    groundtrace.instrument(url, project=PROJECT, only=["langchain"])
+    try:
+        yield
+    finally:
+        groundtrace.uninstrument()
+
+
+def ask(pipelines: Pipelines, *, on_answer: Callable[[], None]) -> None:
+    """Ask every question of every encoder; ``on_answer`` is called after each answer.
+
+    Raises GroundtraceError when the model, or the collector, does not take what it is sent.
+    """
+    asked = 0
+    for question in pipelines.questions:
+        for chain in pipelines.chains.values():
+            _ask(question, chain)
+            on_answer()
+            asked += 1
+            if asked % FLUSH_EVERY == 0:
+                flush()
+    flush()
+
+
+def _ask(question: Question, chain: Runnable[str, str]) -> None:
+    about = {
+        "doc_family": question.family,
+        "question_kind": question.kind,
+        "query_length": question.query_length,
+        "topic": question.topic,
+    }
+    with groundtrace.context(metadata=about, gold=question.gold, dataset_row=question.id):
+        chain.invoke(question.text)
+
+
+def flush() -> None:
+    """Send the spans that wait; raises GroundtraceError when the collector does not take them."""
+    if not groundtrace.flush(FLUSH_S):
+        raise GroundtraceError(f"the collector did not take the spans within {FLUSH_S:g} s")
