@@ -44,6 +44,13 @@ _INGEST_SETTINGS: dict[str, Any] = {
     "date_time_input_format": "best_effort",
     "input_format_null_as_default": 1,
 }
+_SETTLE_SETTINGS: dict[str, Any] = {
+    "max_threads": 1,
+    "max_insert_threads": 1,
+    "max_partitions_per_insert_block": 0,
+    # settle.sql names a trace's column as the span's that it is made of.
+    "prefer_column_name_to_alias": 1,
+}
 
 
 class Handle:
@@ -120,7 +127,7 @@ class Store:
         migrate(writer)
         keep_days(writer, retention_days)
         sequence = SequenceClock(last=int(writer.query(statement(_PACKAGE, "last_seq"))[0]["Seq"]))
-        settler = driver({"max_threads": 1, "max_insert_threads": 1, "max_partitions_per_insert_block": 0})
+        settler = driver(_SETTLE_SETTINGS)
         reads = [driver({"max_memory_usage": memory_bytes // 2}) for _ in range(READ_HANDLES)]
         first.close()
         return cls(

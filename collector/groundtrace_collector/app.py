@@ -1,0 +1,71 @@
+"""The collector's web application: OTLP, API and pages on one port."""
+
+from __future__ import annotations
+
+import logging
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from groundtrace_collector.api import jobs
+from groundtrace_collector.collector import Collector
+from groundtrace_collector.door import Door, hosts_of
+from groundtrace_collector.errors import ApiError, GroundtraceError, StoreDownError
+from groundtrace_collector.receive import health, otlp_http
+from groundtrace_collector.receive.answers import http_status
+
+logger = logging.getLogger(__name__)
+
+_CODES = {404: "not_found", 405: "method_not_allowed"}
+
+
+def create_app(collector: Collector) -> FastAPI:
+    """The application that serves ``collector``, which it neither opens nor closes."""
+    app = FastAPI(
+        title="groundtrace", version=version("groundtrace"), docs_url=None, redoc_url=None, openapi_url="/openapi.json"
+    )
+    app.state.collector = collector
+    for module in (otlp_http, health, jobs):
+        app.include_router(module.router)
+    app.add_middleware(Door, hosts=hosts_of(collector.config.host))
+    app.add_exception_handler(GroundtraceError, _answer_expected)
+    app.add_exception_handler(RequestValidationError, _answer_invalid)
+    app.add_exception_handler(HTTPException, _answer_http)
+    app.add_exception_handler(Exception, _answer_unexpected)
+    return app
+
+
+def _error(status: int, code: str, message: str, headers: Any = None) -> JSONResponse:
+    return JSONResponse({"error": {"code": code, "message": message}}, status_code=status, headers=headers)
+
+
+async def _answer_expected(_request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, GroundtraceError):
+        raise error
+    status, headers = http_status(error)
+    if isinstance(error, ApiError):
+        return _error(status, error.code, error.message, headers)
+    return _error(status, "unavailable" if isinstance(error, StoreDownError) else "failed", str(error), headers)
+
+
+async def _answer_invalid(_request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"] if part not in {"body", "query", "path"})
+    return _error(422, "invalid", f"{where}: {first['msg']}" if where else str(first["msg"]))
+
+
+async def _answer_http(_request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, HTTPException):
+        raise error
+    return _error(error.status_code, _CODES.get(error.status_code, "failed"), str(error.detail), error.headers)
+
+
+async def _answer_unexpected(request: Request, error: Exception) -> JSONResponse:
+    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return _error(500, "internal", "the collector failed; its log says why")

@@ -1,0 +1,319 @@
+"""The commit queue: requests gather, go to disk as one segment, into the store, and only then are answered."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import secrets
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from groundtrace_collector.commit.recent import RecentBodies
+from groundtrace_collector.commit.segment import Segment, left_over, write_segment
+from groundtrace_collector.commit.sync import sync_filesystem
+from groundtrace_collector.config import CollectorConfig
+from groundtrace_collector.errors import ApiError, StoreError, StoreParseError, UnavailableError
+from groundtrace_collector.gate.frame import DIGEST_BYTES, frame
+from groundtrace_collector.gate.gate import CheckedRequest
+from groundtrace_collector.gate.rewrite import canonicalise
+from groundtrace_collector.store.driver import Driver
+from groundtrace_collector.store.store import Store
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+SYNC_EVERY_S = 10.0
+_FIRST_RETRY_S, _LAST_RETRY_S = 0.1, 5.0
+_FRAME_BYTES = 64  # more than our fields take
+_TABLE = "otlp_in"
+
+
+@dataclass(eq=False, slots=True)
+class _Waiting:
+    """One request on its way, and where its sender is told."""
+
+    body: bytes
+    project: str
+    digest: bytes
+    done: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    @property
+    def size(self) -> int:
+        return len(self.body) + _FRAME_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """A segment whose rows are in the store, but perhaps not on its disk yet."""
+
+    segment: Segment
+    digests: list[bytes]
+
+
+class CommitQueue:
+    """Makes requests durable, a group at a time.
+
+    A segment is written and synced, inserted with its name as deduplication token, and its senders are
+    answered. It is deleted after a later sync of the store; until then a start replays it.
+    """
+
+    def __init__(
+        self, config: CollectorConfig, store: Store, *, on_commit: Callable[[int], None] = lambda _seq: None
+    ) -> None:
+        self._config = config
+        self._store = store
+        self._on_commit = on_commit
+        self._node = secrets.token_hex(4)
+        self._segments = config.data_dir / "segments"
+        self._quarantine = config.data_dir / "quarantine"
+        recent = config.data_dir / "recent"
+        for folder in (self._segments, self._quarantine, recent):
+            folder.mkdir(parents=True, exist_ok=True)
+        self._recent = RecentBodies(recent)
+        self._waiting: deque[_Waiting] = deque()
+        self._waiting_bytes = 0
+        self._in_flight: dict[bytes, asyncio.Future[None]] = {}
+        self._stored: list[_Stored] = []
+        self._arrived = asyncio.Event()
+        self._files = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit-files")
+        self._syncs = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit-sync")
+        self._tasks: list[asyncio.Task[None]] = []
+        self._closing = False
+        self.ready = asyncio.Event()
+        """Set once everything that an earlier process left is in the store."""
+
+    def start(self) -> None:
+        """Begin: what an earlier process left is stored first."""
+        self._tasks = [
+            asyncio.create_task(self._run(), name="commit"),
+            asyncio.create_task(self._sync_often(), name="commit-sync"),
+        ]
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes of the requests that are not in a segment yet."""
+        return self._waiting_bytes
+
+    def check_room(self, body_bytes: int) -> None:
+        """Raise UnavailableError when ``body_bytes`` more may not wait: nothing has been read yet."""
+        if self._closing:
+            raise UnavailableError("the collector is stopping")
+        if self._waiting_bytes + body_bytes > self._config.waiting_bytes:
+            raise UnavailableError("too much is waiting to be stored")
+
+    async def submit(self, request: CheckedRequest, *, project: str = "") -> None:
+        """Store a request; returns when it is durable and can be read.
+
+        A body that was stored within the last hour is not stored again. Raises UnavailableError when it
+        could not be stored and may be sent again, ApiError 400 when the store cannot decode it.
+        """
+        if request.spans == 0:
+            return
+        digest = digest_of(request.body, project)
+        if digest in self._recent:
+            return
+        if (same := self._in_flight.get(digest)) is not None:
+            await asyncio.shield(same)
+            return
+        self.check_room(len(request.body))
+        waiting = _Waiting(request.body, project, digest)
+        self._in_flight[digest] = waiting.done
+        waiting.done.add_done_callback(lambda done: self._forget(digest, done))
+        self._waiting.append(waiting)
+        self._waiting_bytes += waiting.size
+        self._arrived.set()
+        await self._until_done(waiting)
+
+    def _forget(self, digest: bytes, done: asyncio.Future[None]) -> None:
+        self._in_flight.pop(digest, None)
+        if not done.cancelled():
+            done.exception()  # looked at, also when the sender has gone
+
+    async def _until_done(self, waiting: _Waiting) -> None:
+        done, _ = await asyncio.wait([waiting.done], timeout=self._config.wait_s)
+        if not done and waiting in self._waiting:
+            self._waiting.remove(waiting)
+            self._waiting_bytes -= waiting.size
+            waiting.done.set_exception(UnavailableError("the store does not answer", retry_after_s=5))
+        # One that is in a segment will be stored, if only by the next start: its answer is worth waiting for.
+        await asyncio.shield(waiting.done)
+
+    async def _run(self) -> None:
+        await self._replay()
+        self.ready.set()
+        while True:
+            await self._arrived.wait()
+            if self._waiting_bytes < self._config.commit_bytes and not self._closing:
+                await asyncio.sleep(self._config.linger_ms / 1_000)
+            batch = self._take()
+            if batch:
+                await self._commit(batch)
+            if not self._waiting:
+                self._arrived.clear()
+                if self._closing:
+                    return
+
+    def _take(self) -> list[_Waiting]:
+        """As much of what waits as fits one commit; one request always does."""
+        batch: list[_Waiting] = []
+        size = 0
+        while self._waiting and (not batch or size + self._waiting[0].size <= self._config.commit_bytes):
+            waiting = self._waiting.popleft()
+            size += waiting.size
+            batch.append(waiting)
+        self._waiting_bytes -= size
+        return batch
+
+    async def _commit(self, batch: list[_Waiting]) -> None:
+        """Store a batch and answer its senders, each with success or with what went wrong."""
+        try:
+            segment = await self._write(batch)
+        except OSError as error:
+            logger.error("A segment could not be written: %s", error)
+            _fail(batch, UnavailableError(f"the collector cannot write: {error.strerror}", retry_after_s=5))
+            return
+        try:
+            await self._insert(segment)
+        except StoreParseError as error:
+            segment.remove()  # nothing of it was stored, and nobody was told that it was
+            await self._separate(batch, error)
+            return
+        self._remember(segment, [waiting.digest for waiting in batch])
+        for waiting in batch:
+            if not waiting.done.done():
+                waiting.done.set_result(None)
+
+    async def _write(self, batch: list[_Waiting]) -> Segment:
+        seq = self._store.next_seq()
+        pieces = [
+            piece
+            for waiting in batch
+            for piece in frame(waiting.body, project=waiting.project, seq=seq, digest=waiting.digest)
+        ]
+        return await self._in_thread(
+            self._files, lambda: write_segment(self._segments, seq=seq, node=self._node, pieces=pieces)
+        )
+
+    async def _insert(self, segment: Segment) -> None:
+        """Insert a segment, however long the store takes to come back; raises only StoreParseError."""
+        pause = _FIRST_RETRY_S
+        while True:
+            try:
+                await self._store.ingest.run(lambda driver: _insert(driver, segment))
+            except StoreParseError:
+                raise
+            except StoreError as error:
+                logger.warning("The store did not take segment %s, trying again: %s", segment.token, error)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LAST_RETRY_S)
+            else:
+                return
+
+    async def _separate(self, batch: list[_Waiting], error: StoreParseError) -> None:
+        """Store what can be stored of a batch that the store could not decode; the culprits are put aside."""
+        if len(batch) > 1:
+            half = len(batch) // 2
+            await self._commit(batch[:half])
+            await self._commit(batch[half:])
+            return
+        (culprit,) = batch
+        canonical = canonicalise(culprit.body)
+        if canonical != culprit.body:
+            culprit.body = canonical
+            await self._commit(batch)
+            return
+        name = f"{self._store.next_seq():020d}.request"
+        await self._in_thread(self._files, lambda: (self._quarantine / name).write_bytes(culprit.body))
+        logger.error("A request that the store cannot decode was put aside as %s: %s", name, error)
+        _fail(batch, ApiError(400, "undecodable", f"the store cannot decode this request: {error}"))
+
+    def _remember(self, segment: Segment, digests: list[bytes]) -> None:
+        self._recent.add(digests)
+        self._stored.append(_Stored(segment, digests))
+        self._on_commit(segment.seq)
+
+    async def _replay(self) -> None:
+        """Store what an earlier process left; what it stored already, the store's tokens tell apart."""
+        await self._in_thread(self._files, self._recent.load)
+        for segment in await self._in_thread(self._files, lambda: list(left_over(self._segments))):
+            self._store.sequence.follow(segment.seq)
+            try:
+                digests = await self._in_thread(self._files, segment.digests)
+                await self._insert(segment)
+            except (StoreParseError, ValueError) as error:
+                # Its senders were never answered; they have sent it again, or will.
+                logger.error("Segment %s cannot be decoded and is put aside: %s", segment.token, error)
+                segment.path.rename(self._quarantine / segment.path.name)
+                continue
+            self._remember(segment, digests)
+
+    async def _sync_often(self) -> None:
+        while True:
+            await asyncio.sleep(SYNC_EVERY_S)
+            with contextlib.suppress(OSError):
+                await self._retire()
+
+    async def _retire(self) -> None:
+        """Delete the segments whose rows are on the store's disk by now."""
+        stored = list(self._stored)
+        if not stored:
+            return
+        try:
+            await self._in_thread(self._syncs, lambda: self._sync_and_delete(stored))
+        except OSError as error:
+            logger.error("The store could not be synced, its segments stay: %s", error)
+            raise
+        del self._stored[: len(stored)]
+
+    def _sync_and_delete(self, stored: Iterable[_Stored]) -> None:
+        if self._config.embedded:
+            sync_filesystem(self._config.data_dir)
+        self._recent.keep(digest for one in stored for digest in one.digests)
+        for one in stored:
+            one.segment.remove()
+
+    async def _in_thread(self, executor: ThreadPoolExecutor, call: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(executor, call)
+
+    async def close(self) -> None:
+        """Refuse what is new, store what waits, sync, and end. What the store does not take stays on disk."""
+        self._closing = True
+        self._arrived.set()
+        if self._tasks:
+            commit, sync = self._tasks
+            await _ended(asyncio.wait([commit], timeout=self._config.wait_s))
+            for task in (commit, sync):
+                task.cancel()
+            await asyncio.gather(commit, sync, return_exceptions=True)
+        _fail(list(self._waiting), UnavailableError("the collector is stopping"))
+        self._waiting.clear()
+        with contextlib.suppress(OSError):
+            await self._retire()
+        self._files.shutdown()
+        self._syncs.shutdown()
+
+
+def digest_of(body: bytes, project: str) -> bytes:
+    """What a body is known by within a project: 16 bytes of its BLAKE2b hash."""
+    return hashlib.blake2b(body, digest_size=DIGEST_BYTES, key=project.encode()[:64]).digest()
+
+
+def _insert(driver: Driver, segment: Segment) -> None:
+    settings = {"insert_deduplication_token": segment.token}
+    driver.insert_file(_TABLE, segment.path, fmt="Protobuf", settings=settings)
+
+
+def _fail(batch: Iterable[_Waiting], error: ApiError) -> None:
+    for waiting in batch:
+        if not waiting.done.done():
+            waiting.done.set_exception(error)
+
+
+async def _ended(waiting: Awaitable[object]) -> None:
+    await waiting

@@ -1,0 +1,220 @@
+-- Recomputes the rows of the traces that some commits touched. Every rule about a whole trace is here.
+-- The tables are temporary: each settling makes them anew on its own handle.
+
+-- Which traces, and between which instants all of their spans lie: the new spans' own times, and those that
+-- the trace's row already knows. A trace's row always covers every span settled so far.
+CREATE OR REPLACE TEMPORARY TABLE touched ENGINE = Memory AS
+SELECT Project, TraceId, min(FirstAt) AS FirstAt, max(LastAt) AS LastAt
+FROM
+(
+    SELECT Project, TraceId, min(Timestamp) AS FirstAt, max(Timestamp) AS LastAt
+    FROM otel_traces
+    WHERE Seq IN {seqs:Array(UInt64)} AND Seq BETWEEN {first_seq:UInt64} AND {last_seq:UInt64}
+    GROUP BY Project, TraceId
+    UNION ALL
+    SELECT Project, TraceId, FirstSpanAt, LastSpanAt
+    FROM traces
+    WHERE TraceId IN (
+        SELECT TraceId FROM otel_traces
+        WHERE Seq IN {seqs:Array(UInt64)} AND Seq BETWEEN {first_seq:UInt64} AND {last_seq:UInt64})
+)
+GROUP BY Project, TraceId;
+
+-- The traces' distinct spans: a span that a sender repeated is stored twice and counts once. The instants of
+-- all traces together bound what is read; traces of many days are few, their ids find them in the rest.
+CREATE OR REPLACE TEMPORARY TABLE spans ENGINE = Memory AS
+SELECT
+    Project, TraceId, SpanId, ParentSpanId, Timestamp, Duration, SpanName, ServiceName, StatusCode, Seq, ArrivedAt,
+    Kind, Model, Texts, Session, User, MetadataJson, Tags, PromptVersion, Route,
+    TokensPrompt, TokensCompletion, TokensCacheRead, TokensReasoning, CostUsd,
+    Shadow, Indexing, Fallback, RetryAttempt, CacheHit, CacheSimilarity, EmbeddedTexts, ErrorType, DatasetRow, GoldIds
+FROM otel_traces
+WHERE Timestamp >= (SELECT min(FirstAt) FROM touched) AND Timestamp <= (SELECT max(LastAt) FROM touched)
+    AND toDate(Timestamp) IN (
+        SELECT DISTINCT arrayJoin(arrayMap(n -> toDate(FirstAt) + n, range(toUInt32(toDate(LastAt) - toDate(FirstAt) + 1))))
+        FROM touched)
+    AND (Project, TraceId) IN (SELECT Project, TraceId FROM touched)
+ORDER BY Seq
+LIMIT 1 BY Project, TraceId, SpanId;
+
+-- Tokens and cost count once a call: an LLM span above another LLM span that has them (its parent, or one step
+-- further up) is a framework's view of the same call.
+CREATE OR REPLACE TEMPORARY TABLE covered ENGINE = Memory AS
+SELECT DISTINCT child.TraceId AS TraceId, arrayJoin([child.ParentSpanId, parent.ParentSpanId]) AS SpanId
+FROM (SELECT TraceId, SpanId, ParentSpanId FROM spans
+      WHERE Kind = 'LLM' AND (TokensPrompt IS NOT NULL OR TokensCompletion IS NOT NULL OR CostUsd IS NOT NULL)) AS child
+LEFT ANY JOIN spans AS parent ON child.TraceId = parent.TraceId AND child.ParentSpanId = parent.SpanId;
+
+-- A trace in the making: all but the texts. `place` puts the root first: the span without parent, else the
+-- earliest whose parent is not stored, else (a circle) the earliest.
+CREATE OR REPLACE TEMPORARY TABLE settling ENGINE = Memory AS
+SELECT
+    Project, TraceId,
+    max(Seq) AS LastSeq,
+    max(ArrivedAt) AS LastArrivedAt,
+    argMin(Timestamp, place) AS RootAt,
+    min(Timestamp) AS FirstSpanAt,
+    max(Timestamp) AS LastSpanAt,
+    countIf(ParentSpanId = '') > 0 AS HasRoot,
+    if(HasRoot, argMin(Duration, place),
+        toUInt64(max(toUnixTimestamp64Nano(Timestamp) + toInt64(Duration)) - min(toUnixTimestamp64Nano(Timestamp)))) AS DurationNs,
+    argMin(SpanName, place) AS Name,
+    argMin(ServiceName, place) AS Service,
+    transform(argMin(StatusCode, place), ['Ok', 'Error'], ['ok', 'error'], 'unset') AS Status,
+    argMin(SpanId, place) AS RootSpanId,
+    toUInt32(count()) AS SpanCount,
+    -- The root's word stands, else the earliest span's that says anything.
+    firstNonDefault(argMin(Session, place), argMinIf(Session, Timestamp, Session != '')) AS Session,
+    firstNonDefault(argMin(User, place), argMinIf(User, Timestamp, User != '')) AS User,
+    firstNonDefault(argMin(PromptVersion, place), argMinIf(PromptVersion, Timestamp, PromptVersion != '')) AS PromptVersion,
+    firstNonDefault(argMin(Route, place), argMinIf(Route, Timestamp, Route != '')) AS Route,
+    firstNonDefault(argMin(DatasetRow, place), argMinIf(DatasetRow, Timestamp, DatasetRow != '')) AS DatasetRow,
+    if(empty(argMin(GoldIds, place)), argMinIf(GoldIds, Timestamp, notEmpty(GoldIds)), argMin(GoldIds, place)) AS GoldIds,
+    arrayDistinct(arrayConcat([argMin(MetadataJson, place)],
+        arraySort(x -> x.1, groupUniqArrayIf(1000)((Timestamp, MetadataJson), MetadataJson != '')).2)) AS Metadatas,
+    arrayDistinct(arrayFlatten(arraySort(x -> x.1, groupArrayIf(1000)((Timestamp, Tags), notEmpty(Tags))).2)) AS Tags,
+    -- Where the retriever asks the encoder itself, the embedding starts after the retriever but ends before it.
+    -- Without a retriever the last embedding is the one.
+    minIf(toUnixTimestamp64Nano(Timestamp) + toInt64(Duration), Kind = 'RETRIEVER' AND NOT Shadow) AS FirstRetrievedNs,
+    countIf(Kind = 'RETRIEVER' AND NOT Shadow) > 0 AS HasRetriever,
+    arraySort(x -> x.1, groupArrayIf((toUnixTimestamp64Nano(Timestamp), Model),
+        Kind = 'EMBEDDING' AND Model != '' AND NOT Shadow AND NOT Indexing AND CacheHit IS NULL)) AS Embeddings,
+    arrayLast(x -> NOT HasRetriever OR x.1 <= FirstRetrievedNs, Embeddings).2 AS Encoder,
+    arrayDistinct(arraySort(x -> x.1, groupArrayIf((Timestamp, Model), Kind = 'EMBEDDING' AND Model != '' AND NOT Indexing)).2) AS Encoders,
+    argMaxIf(Model, Timestamp, Kind = 'RERANKER' AND NOT Shadow AND Model != '') AS Reranker,
+    argMaxIf(Model, (is_call, Timestamp), Kind = 'LLM' AND Model != '') AS LlmModel,
+    sumOrNullIf(TokensPrompt, is_call) AS TokensPrompt,
+    sumOrNullIf(TokensCompletion, is_call) AS TokensCompletion,
+    sumOrNullIf(TokensCacheRead, is_call) AS TokensCacheRead,
+    sumOrNullIf(TokensReasoning, is_call) AS TokensReasoning,
+    sumOrNullIf(CostUsd, is_call) AS CostUsd,
+    groupArray(Kind) AS SpanKinds,
+    groupArray(Duration) AS SpanNs,
+    arraySort(groupUniqArrayIf(100)(ErrorType, ErrorType != '')) AS ErrorTypes,
+    toUInt32(countIf(RetryAttempt > 0)) AS Retries,
+    max(Fallback) AS Fallback,
+    maxOrNull(CacheHit) AS CacheHit,
+    argMaxIf(CacheSimilarity, Timestamp, CacheSimilarity IS NOT NULL) AS CacheSimilarity,
+    toUInt32(sumIf(EmbeddedTexts, Kind = 'EMBEDDING')) AS EmbeddedTexts,
+    sumIf(Duration, Kind = 'EMBEDDING') AS EmbeddingNs,
+    if(bitTest(argMin(Texts, place), 0), RootSpanId, argMinIf(SpanId, Timestamp, Kind = 'RETRIEVER' AND NOT Shadow AND bitTest(Texts, 0))) AS QuerySpanId,
+    if(bitTest(argMin(Texts, place), 1), RootSpanId, argMaxIf(SpanId, Timestamp, Kind = 'LLM' AND bitTest(Texts, 1))) AS AnswerSpanId,
+    argMaxIf(SpanId, Timestamp, Kind = 'RETRIEVER' AND NOT Shadow) AS LastRetriever,
+    argMaxIf(SpanId, Timestamp, Kind = 'RERANKER' AND NOT Shadow) AS LastReranker
+FROM
+(
+    SELECT
+        span.*,
+        (multiIf(span.ParentSpanId = '', 0, parent.SpanId = '', 1, 2), span.Timestamp, span.SpanId) AS place,
+        span.Kind = 'LLM' AND (span.TraceId, span.SpanId) NOT IN (SELECT TraceId, SpanId FROM covered) AS is_call
+    FROM spans AS span
+    LEFT ANY JOIN (SELECT TraceId, SpanId FROM spans) AS parent
+        ON span.TraceId = parent.TraceId AND span.ParentSpanId = parent.SpanId
+)
+GROUP BY Project, TraceId;
+
+-- The texts of the few spans that give a trace its question and its answer, out of the wrapping that
+-- frameworks put around them.
+CREATE OR REPLACE TEMPORARY TABLE texts ENGINE = Memory AS
+WITH
+    (text, names) -> firstNonDefault(
+        JSONExtractString(text, names[1]), JSONExtractString(text, names[2]), JSONExtractString(text, names[3]),
+        JSONExtractString(text, names[4]), JSONExtractString(text, names[5]), JSONExtractString(text, names[6])) AS member,
+    (text, names) -> multiIf(
+        startsWith(text, '"') AND isValidJSON(text), JSONExtractString(text),
+        startsWith(text, '{') AND isValidJSON(text) AND member(text, names) != '', member(text, names),
+        text) AS unwrapped,
+    messages -> arrayStringConcat(arrayMap(
+        part -> JSONExtractString(part, 'content'),
+        arrayFilter(part -> JSONExtractString(part, 'type') = 'text', JSONExtractArrayRaw(messages, 'parts'))), '\n') AS message_text
+SELECT
+    TraceId, SpanId,
+    unwrapped(firstNonDefault(
+        SpanAttributes['input.value'],
+        message_text(arrayLast(m -> JSONExtractString(m, 'role') = 'user', JSONExtractArrayRaw(SpanAttributes['gen_ai.input.messages']))),
+        SpanAttributes['gen_ai.retrieval.query.text'],
+        SpanAttributes['gen_ai.retrieval.query'],
+        SpanAttributes['traceloop.entity.input'],
+        SpanAttributes['gen_ai.task.input'],
+        SpanAttributes['reranker.query'],
+        SpanAttributes['llm.input_messages.1.message.content'],
+        SpanAttributes['llm.input_messages.0.message.content'],
+        SpanAttributes['gen_ai.prompt.1.content'],
+        SpanAttributes['gen_ai.prompt.0.content']),
+        ['question', 'query', 'input', 'user_input', 'prompt', 'text']) AS Input,
+    unwrapped(firstNonDefault(
+        SpanAttributes['output.value'],
+        SpanAttributes['llm.output_messages.0.message.content'],
+        message_text(JSONExtractArrayRaw(SpanAttributes['gen_ai.output.messages'])[1]),
+        SpanAttributes['gen_ai.completion.0.content'],
+        SpanAttributes['traceloop.entity.output'],
+        SpanAttributes['gen_ai.task.output']),
+        ['answer', 'output', 'result', 'response', 'text', 'content']) AS Output
+FROM otel_traces
+WHERE Timestamp >= (SELECT min(FirstSpanAt) FROM settling) AND Timestamp <= (SELECT max(LastSpanAt) FROM settling)
+    AND (TraceId, SpanId) IN (
+        SELECT TraceId, QuerySpanId FROM settling WHERE QuerySpanId != ''
+        UNION ALL
+        SELECT TraceId, AnswerSpanId FROM settling WHERE AnswerSpanId != '')
+LIMIT 1 BY TraceId, SpanId;
+
+-- The documents of each trace's last retriever and last reranker, best first. A reranker's output seldom
+-- carries text: what it is worth to an evaluator is known by id from any stage that has it.
+CREATE OR REPLACE TEMPORARY TABLE documents ENGINE = Memory AS
+WITH found AS
+(
+    SELECT TraceId, SpanId, Stage, Rank, DocumentId, Score, ContentHash
+    FROM retrieved_documents
+    WHERE Timestamp >= (SELECT min(FirstSpanAt) FROM settling) AND Timestamp <= (SELECT max(LastSpanAt) FROM settling)
+        AND toStartOfFiveMinutes(Timestamp) >= toStartOfFiveMinutes((SELECT min(FirstSpanAt) FROM settling))
+        AND toStartOfFiveMinutes(Timestamp) <= toStartOfFiveMinutes((SELECT max(LastSpanAt) FROM settling))
+        AND TraceId IN (SELECT TraceId FROM settling WHERE LastRetriever != '' OR LastReranker != '')
+    LIMIT 1 BY TraceId, SpanId, Stage, Rank
+)
+SELECT
+    TraceId, SpanId, Stage,
+    arraySort(x -> x.1, groupArray((Rank, DocumentId, Score, if(ContentHash = 0, known.Hash, ContentHash)))) AS List
+FROM found
+LEFT ANY JOIN (SELECT TraceId, DocumentId, max(ContentHash) AS Hash FROM found GROUP BY TraceId, DocumentId) AS known
+    ON found.TraceId = known.TraceId AND found.DocumentId = known.DocumentId
+WHERE Stage != 'rerank_in' AND (TraceId, SpanId) IN (
+    SELECT TraceId, LastRetriever FROM settling UNION ALL SELECT TraceId, LastReranker FROM settling)
+GROUP BY TraceId, SpanId, Stage;
+
+INSERT INTO traces
+(
+    Project, TraceId, Version, LastSeq, LastArrivedAt, StartedAt, FirstSpanAt, LastSpanAt, DurationNs, Name, Service,
+    Status, HasRoot, Incomplete, RootSpanId, SpanCount, Session, User, Query, Answer, QueryHash, InputHash,
+    Encoder, Encoders, Reranker, LlmModel, PromptVersion, Route,
+    TokensPrompt, TokensCompletion, TokensCacheRead, TokensReasoning, CostUsd, Metadata, Tags, SpanKinds, SpanNs,
+    ErrorTypes, RetrievedIds, ContextIds, RerankScores, GoldIds, DatasetRow, Retries, Fallback,
+    CacheHit, CacheSimilarity, EmbeddedTexts, EmbeddingNs
+)
+WITH
+    if(notEmpty(reranked.List), reranked.List, retrieved.List) AS context,
+    json -> CAST(arrayFilter(x -> x.2 != 'null', JSONExtractKeysAndValuesRaw(json)), 'Map(String, String)') AS members
+SELECT
+    trace.Project, trace.TraceId, {version:UInt64}, LastSeq, LastArrivedAt,
+    if(HasRoot, RootAt, FirstSpanAt), FirstSpanAt, LastSpanAt, DurationNs, Name, Service,
+    Status, HasRoot, NOT HasRoot, RootSpanId, SpanCount, Session, User,
+    query.Input AS Query,
+    answer.Output AS Answer,
+    if(Query = '', 0, cityHash64(lowerUTF8(trimBoth(replaceRegexpAll(Query, '\\s+', ' '))))),
+    cityHash64(Query, Answer, context.2, context.4),
+    Encoder, Encoders, Reranker, LlmModel, PromptVersion, Route,
+    TokensPrompt, TokensCompletion, TokensCacheRead, TokensReasoning, CostUsd,
+    mapApply((k, v) -> (k, if(startsWith(v, '"'), JSONExtractString(v), v)),
+        if(length(Metadatas) = 1, members(Metadatas[1]),
+            arrayFold((union, json) -> mapUpdate(union, members(json)), arrayReverse(Metadatas), CAST(map(), 'Map(String, String)')))),
+    Tags, SpanKinds, SpanNs, ErrorTypes,
+    retrieved.List.2,
+    context.2,
+    arrayMap(x -> assumeNotNull(x), arrayFilter(x -> isNotNull(x), reranked.List.3)),
+    GoldIds, DatasetRow, Retries, Fallback, CacheHit, CacheSimilarity, EmbeddedTexts, EmbeddingNs
+FROM settling AS trace
+LEFT ANY JOIN texts AS query ON trace.TraceId = query.TraceId AND trace.QuerySpanId = query.SpanId
+LEFT ANY JOIN texts AS answer ON trace.TraceId = answer.TraceId AND trace.AnswerSpanId = answer.SpanId
+LEFT ANY JOIN (SELECT TraceId, SpanId, List FROM documents WHERE Stage = 'retrieved') AS retrieved
+    ON trace.TraceId = retrieved.TraceId AND trace.LastRetriever = retrieved.SpanId
+LEFT ANY JOIN (SELECT TraceId, SpanId, List FROM documents WHERE Stage = 'rerank_out') AS reranked
+    ON trace.TraceId = reranked.TraceId AND trace.LastReranker = reranked.SpanId;

@@ -1,0 +1,143 @@
+"""Settling: the rows of the traces that commits touched are computed again, at most once a second."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Sequence
+
+from groundtrace_collector.errors import StoreError
+from groundtrace_collector.store.driver import Driver
+from groundtrace_collector.store.sql import split_statements, statement
+from groundtrace_collector.store.store import Store
+
+logger = logging.getLogger(__name__)
+
+SETTLE_EVERY_S = 1.0
+LOOK_EVERY_S = 5.0
+COMMITS_AT_ONCE = 16  # bounds the memory of one settling to some 16 commits' spans
+OVERLAP_US = 60_000_000
+_PACKAGE = "groundtrace_collector.store"
+_TEMPORARY = ("touched", "spans", "covered", "settling", "texts", "documents")
+
+
+class Settler:
+    """Keeps `traces` up with `otel_traces`.
+
+    Commits of this process are told by `touch`. Rows that others wrote (OpenTelemetry's own exporter), and
+    what a killed process left unsettled, are found by a look for commits newer than the last settled ones.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._pending: list[int] = []
+        self._settled: dict[int, None] = {}
+        self._touched = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._from_seq = 0
+        self._task: asyncio.Task[None] | None = None
+        self._closing = False
+
+    def start(self) -> None:
+        """Begin, with what an earlier process left."""
+        self._idle.clear()
+        self._task = asyncio.create_task(self._run(), name="settle")
+
+    def touch(self, seq: int) -> None:
+        """A commit of this process is stored."""
+        self._pending.append(seq)
+        self._idle.clear()
+        self._touched.set()
+
+    async def idle(self) -> None:
+        """Return once every commit told so far is settled."""
+        await self._idle.wait()
+
+    async def look(self) -> None:
+        """Find commits that nobody told, and settle them with the others."""
+        rows = await self._store.query(
+            statement(_PACKAGE, "unsettled_seqs"), {"from_seq": self._from_seq}
+        )
+        known = self._settled.keys() | set(self._pending)
+        for row in rows:
+            if row["Seq"] not in known:
+                self.touch(int(row["Seq"]))
+
+    async def _run(self) -> None:
+        await self._resume()
+        loop = asyncio.get_running_loop()
+        looked_at = loop.time()
+        while True:
+            if not self._pending:
+                self._idle.set()
+                self._touched.clear()
+                if self._closing:
+                    return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._touched.wait(), timeout=LOOK_EVERY_S)
+            began = loop.time()
+            if began - looked_at >= LOOK_EVERY_S:
+                looked_at = began
+                await self._try_look()
+            if self._pending:
+                await self._settle_some()
+                if not self._closing:
+                    await asyncio.sleep(max(0.0, SETTLE_EVERY_S - (loop.time() - began)))
+
+    async def _resume(self) -> None:
+        """Take up where an earlier process ended: its last minute may have been settled in part."""
+        while True:
+            try:
+                rows = await self._store.query("SELECT max(LastSeq) AS Seq FROM traces")
+                self._from_seq = max(0, int(rows[0]["Seq"]) - OVERLAP_US)
+                await self.look()
+            except StoreError as error:
+                logger.warning("The store does not tell what is settled, trying again: %s", error)
+                await asyncio.sleep(SETTLE_EVERY_S)
+            else:
+                return
+
+    async def _try_look(self) -> None:
+        try:
+            await self.look()
+        except StoreError as error:
+            logger.warning("The store was not searched for new commits: %s", error)
+
+    async def _settle_some(self) -> None:
+        seqs = self._pending[:COMMITS_AT_ONCE]
+        try:
+            await self._settle(seqs)
+        except StoreError as error:
+            logger.error("Traces could not be settled, trying again: %s", error)
+            await asyncio.sleep(SETTLE_EVERY_S)
+            return
+        del self._pending[: len(seqs)]
+        self._settled.update(dict.fromkeys(seqs))
+        self._from_seq = max(self._from_seq, max(seqs) - OVERLAP_US)
+        for seq in [seq for seq in self._settled if seq < self._from_seq]:
+            del self._settled[seq]
+
+    async def _settle(self, seqs: Sequence[int]) -> None:
+        version = self._store.next_seq()
+        await self._store.settling.run(lambda driver: settle(driver, seqs, version=version))
+
+    async def close(self) -> None:
+        """Settle what is pending, and end."""
+        self._closing = True
+        self._touched.set()
+        if self._task is not None:
+            done, _ = await asyncio.wait([self._task], timeout=10)
+            if not done:
+                self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+
+def settle(driver: Driver, seqs: Sequence[int], *, version: int) -> None:
+    """Compute the rows of the traces that the commits ``seqs`` touched, as of ``version``."""
+    parameters = {"seqs": list(seqs), "first_seq": min(seqs), "last_seq": max(seqs), "version": version}
+    for text in split_statements(statement(_PACKAGE, "settle")):
+        driver.command(text, parameters)
+    for table in _TEMPORARY:
+        driver.command(f"DROP TEMPORARY TABLE IF EXISTS {table}")

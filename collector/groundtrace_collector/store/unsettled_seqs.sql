@@ -1,0 +1,1 @@
+SELECT DISTINCT Seq FROM otel_traces WHERE Seq >= {from_seq:UInt64} ORDER BY Seq
