@@ -25,7 +25,8 @@ from groundtrace_collector.state import collector_of
 router = APIRouter(prefix="/api/v1/jobs", tags=["jobs"])
 
 
-def dispatcher_of(request: Request) -> Dispatcher:
+# A coroutine, so that it runs on the event loop: a thread of FastAPI's pool could make a second dispatcher.
+async def dispatcher_of(request: Request) -> Dispatcher:
     """The one dispatcher of this server; leases and queues live in it."""
     state = request.app.state
     if not hasattr(state, "dispatcher"):

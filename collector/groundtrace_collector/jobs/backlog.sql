@@ -3,8 +3,8 @@ SELECT
     countIf(Due) AS DueTraces,
     sumIf(length(Missing), Due) AS DueTasks,
     countIf(NOT Due) AS WaitingTraces,
-    minOrNull(LastSeq) AS FirstUndecided,
-    (SELECT max(LastSeq) FROM traces WHERE LastSeq <= {until_seq:UInt64}) AS Newest,
+    minOrNull(Version) AS FirstUndecided,
+    (SELECT max(Version) FROM traces) AS Newest,
     ifNull(
         dateDiff('millisecond', minOrNullIf(LastArrivedAt, Due), fromUnixTimestamp64Milli({now_ms:Int64})) / 1000.,
         0.

@@ -54,7 +54,7 @@ class Board:
     _lost: Counter[Task] = field(default_factory=Counter)
 
     def offer(self, source: str, tasks: Iterable[Task]) -> None:
-        """Queue the tasks. One that is queued keeps its place; one that is leased counts for ``source`` too."""
+        """Queue the tasks. One that is queued keeps its place; a leased one counts for ``source`` too."""
         queue = self._queues.setdefault(source, {})
         for task in tasks:
             if task in self._leased:
@@ -93,7 +93,7 @@ class Board:
 
     def finish(self, tasks: Iterable[Task]) -> dict[Task, frozenset[str]]:
         """Take decided tasks out of their leases and queues; gives the sources that asked for each."""
-        return {task: self._finish(task) for task in tasks}
+        return {task: self._finish(task) for task in list(tasks)}
 
     def release(self, lease_id: str) -> None:
         """Give back what a worker leaves undone; it goes to the front of its queues."""

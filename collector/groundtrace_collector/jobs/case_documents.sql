@@ -2,6 +2,7 @@
 SELECT
     Project,
     TraceId,
+    Kind,
     mapFilter(
         (name, value) -> value != '' AND (name = 'gen_ai.retrieval.documents' OR match(name,
             '^(retrieval\\.documents|reranker\\.(in|out)put_documents)\\.[0-9]{1,4}\\.document\\.(id|content|score)$')),
@@ -13,6 +14,5 @@ WHERE TraceId IN {trace_ids:Array(String)}
     AND Timestamp BETWEEN fromUnixTimestamp64Nano({first_ns:Int64}) AND fromUnixTimestamp64Nano({last_ns:Int64})
     AND Kind IN ('RETRIEVER', 'RERANKER')
     AND NOT Shadow
-    AND NOT Indexing
 ORDER BY Timestamp, SpanId
 LIMIT 1 BY Project, TraceId, SpanId

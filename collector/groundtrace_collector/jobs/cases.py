@@ -11,6 +11,7 @@ from groundtrace_collector.store.sql import statement
 from groundtrace_collector.store.store import Store
 
 _Trace = tuple[str, str]
+_Span = tuple[str, Mapping[str, str]]
 
 
 async def build_cases(store: Store, tasks: Sequence[Task]) -> list[CaseMessage]:
@@ -38,16 +39,16 @@ async def _traces(store: Store, traces: Sequence[_Trace]) -> dict[_Trace, Mappin
 
 async def _documents(
     store: Store, traces: Mapping[_Trace, Mapping[str, Any]]
-) -> defaultdict[_Trace, list[Mapping[str, str]]]:
+) -> defaultdict[_Trace, list[_Span]]:
     """Each trace's document attributes, span by span, earliest first."""
-    documents: defaultdict[_Trace, list[Mapping[str, str]]] = defaultdict(list)
+    documents: defaultdict[_Trace, list[_Span]] = defaultdict(list)
     if traces:
         bounds = {
             "first_ns": min(row["FirstNs"] for row in traces.values()),
             "last_ns": max(row["LastNs"] for row in traces.values()),
         }
         for row in await store.query(statement(__package__, "case_documents"), _bound(list(traces)) | bounds):
-            documents[row["Project"], row["TraceId"]].append(row["Documents"])
+            documents[row["Project"], row["TraceId"]].append((row["Kind"], row["Documents"]))
     return documents
 
 

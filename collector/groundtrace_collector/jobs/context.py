@@ -23,21 +23,26 @@ class Passage:
     content: str = ""
 
 
-def context_passages(spans: Iterable[Mapping[str, str]]) -> tuple[str, ...]:
-    """The texts of the last ``rerank_out`` documents, else of the last ``retrieved`` ones, best first.
+def context_passages(spans: Iterable[tuple[str, Mapping[str, str]]]) -> tuple[str, ...]:
+    """The texts of the last RERANKER's output documents, else of the last RETRIEVER's, best first.
 
-    ``spans`` are the document attributes of each span, earliest first. A document without text takes it by
-    its id from any stage that has it; one that nowhere has a text is left out.
+    ``spans`` are the kind and the document attributes of each span, earliest first. A document without text
+    takes it by its id from any stage that has it; one that nowhere has a text is left out. The settled
+    trace's ContextIds follow the same rule (store/settle.sql).
     """
-    chosen: dict[str, list[Passage]] = {}
+    retrieved: list[Passage] = []
+    reranked: list[Passage] = []
     texts: dict[str, str] = {}
-    for attributes in spans:
-        for stage, passages in stages_of(attributes).items():
-            chosen[stage] = passages
+    for kind, attributes in spans:
+        stages = stages_of(attributes)
+        if kind == "RERANKER":
+            reranked = stages.get("rerank_out", [])
+        else:
+            retrieved = stages.get("retrieved", [])
+        for passages in stages.values():
             texts.update((each.document_id, each.content) for each in passages if each.content)
-    context = chosen.get("rerank_out") or chosen.get("retrieved") or []
     found = (
-        each.content or (texts.get(each.document_id, "") if each.document_id else "") for each in context
+        each.content or (each.document_id and texts.get(each.document_id)) for each in reranked or retrieved
     )
     return tuple(text for text in found if text)
 

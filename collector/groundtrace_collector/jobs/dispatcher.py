@@ -81,7 +81,7 @@ class Dispatcher:
         """Every job that is not removed, by name."""
         async with self._lock:
             await self._load()
-            return list(self._jobs.values())
+            return [self._jobs[name] for name in sorted(self._jobs)]
 
     async def save(self, name: str, change: Callable[[Job | None], Job]) -> Job:
         """Replace a job by what ``change`` makes of it (None: there is none yet) and keep it."""
@@ -328,4 +328,4 @@ def _given_up(task: Task) -> Verdict:
 
 def _other_versions(wanted: Mapping[str, str], held: Mapping[str, str]) -> str:
     differing = [f"{name} {version}" for name, version in wanted.items() if held.get(name) != version]
-    return f"the collector asks for {', '.join(differing)}, which is not installed here: use the collector's release"
+    return f"the collector asks for {', '.join(differing)}, which is not here: use the collector's release"

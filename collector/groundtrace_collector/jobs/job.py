@@ -90,7 +90,7 @@ class JobSpec(Scope):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A job as it stands. ``cursor`` is a commit sequence: all that is due up to it has been decided."""
+    """A job as it stands. ``cursor`` is of the server sequence: all that was settled up to it is decided."""
 
     spec: JobSpec
     state: JobState

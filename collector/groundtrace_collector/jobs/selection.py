@@ -16,7 +16,7 @@ ROOT_WAIT_S: Final = 10
 NO_ROOT_WAIT_S: Final = 300
 """A trace without a root is due so long after its last span arrived."""
 REREAD_US: Final = 60_000_000
-"""How far below its cursor a job reads again: a trace is settled some time after its commit."""
+"""How far below its cursor a job reads again: settling takes its sequence some time before its rows show."""
 REREAD_SCORED_US: Final = 86_400_000_000
 """The same where the condition is about scores or feedback, which come after the trace."""
 MAX_SEQ: Final = 2**64 - 1
@@ -26,7 +26,12 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """The commit sequences to look at, (from_seq, until_seq], and how long a trace has to be silent."""
+    """The traces to look at, and how long one has to be silent.
+
+    Those settled after ``from_seq`` whose last commit is at or before ``until_seq``: both are numbers of the
+    server sequence. A commit that is stored late (its segment was replayed) is settled late as well, so what
+    a job has read up to is a matter of settling.
+    """
 
     from_seq: int = 0
     until_seq: int = MAX_SEQ
@@ -45,7 +50,7 @@ class Backlog:
     oldest_s: float
     """How long ago the last span of the longest waiting due trace arrived."""
     frontier: int
-    """Everything committed up to this sequence is decided, as far as it is settled."""
+    """Everything settled up to this sequence is decided."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,90 @@
+"""`groundtrace eval`: run evaluators over traces once, or list them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+
+@click.group()
+def command() -> None:
+    """Run evaluators over stored traces once, or list them. For live traffic see `groundtrace jobs`."""
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_evaluators(*, as_json: bool) -> None:
+    """List the evaluators that are installed here, with what each needs."""
+    from groundtrace_collector.jobs.catalog import loadable
+
+    evaluators = [
+        {
+            "name": name,
+            "version": evaluator.version,
+            "method": evaluator.method,
+            "threshold": evaluator.threshold,
+            "direction": evaluator.direction,
+            "inputs": sorted(field.value for field in evaluator.needs),
+        }
+        for name, evaluator in loadable().items()
+    ]
+    if as_json:
+        click.echo(json.dumps({"evaluators": evaluators}, ensure_ascii=False, indent=2))
+        return
+    width = max(len(str(each["name"])) for each in evaluators)
+    for each in evaluators:
+        click.echo(f"{each['name']:<{width}}  {_words(each)}")
+
+
+@command.command()
+@click.argument("evaluator")
+@click.option("--where", metavar="EXPRESSION", help="Only these traces: \"encoder = 'minilm@2'\".")
+@click.option("--since", metavar="TIME", help="Started at or after: ISO 8601, or an age such as 24h or 7d.")
+@click.option("--until", metavar="TIME", help="Started before.")
+@click.option(
+    "--sample", type=float, default=1.0, show_default=True, help="Share of the traces, by trace id."
+)
+@click.option("--project", metavar="P", help="Only this project. [all but groundtrace's own]")
+@click.option("--url", metavar="URL", help="The collector. [GROUNDTRACE_URL, else http://127.0.0.1:4318]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def run(
+    context: click.Context,
+    /,
+    evaluator: str,
+    where: str | None,
+    since: str | None,
+    until: str | None,
+    sample: float,
+    project: str | None,
+    url: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Score the matching traces with EVALUATOR, save those that it has scored, and wait for the end.
+
+    The evaluator runs in this process; workers help.
+    """
+    from groundtrace_collector.jobs.console import outcome, run_here
+    from groundtrace_collector.jobs.protocol import RunRequest
+
+    request = RunRequest(
+        evaluators=(evaluator,), where=where, project=project, sample=sample, since=since, until=until
+    )
+    status = run_here(url, request)
+    if as_json:
+        click.echo(json.dumps(status.model_dump(exclude={"run"}), ensure_ascii=False))
+    else:
+        click.echo(f"{evaluator}: {outcome(status)}")
+    context.exit(0 if status.finished else 1)
+
+
+def _words(evaluator: dict[str, Any]) -> str:
+    worse = "above" if evaluator["direction"] == "lower" else "below"
+    needs = ", ".join(field.replace("_", " ") for field in evaluator["inputs"])
+    return (
+        f"version {evaluator['version']}, {evaluator['method']}, "
+        f"fails {worse} {evaluator['threshold']:g}, needs {needs}"
+    )

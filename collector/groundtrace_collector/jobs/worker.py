@@ -1,0 +1,212 @@
+"""A worker: takes cases from a collector, runs the evaluators, and brings the verdicts back."""
+
+import asyncio
+import logging
+import os
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from groundtrace.errors import ApiError
+from groundtrace_collector.jobs.client import CollectorAwayError, JobsClient
+from groundtrace_collector.jobs.protocol import (
+    CaseMessage,
+    ClaimReply,
+    ClaimRequest,
+    EvaluatorRef,
+    Result,
+    ResultsRequest,
+    RunStatus,
+    ScoreMessage,
+)
+from groundtrace_evaluators.case import Case
+from groundtrace_evaluators.evaluator import Evaluator
+from groundtrace_evaluators.score import Status
+
+logger = logging.getLogger(__name__)
+
+POST_S: Final = 2.0
+"""Verdicts go back at least so often; a message in time also keeps the lease."""
+BATCH_S: Final = 2.0
+"""A batch is made as large as can be scored in about this time: little is done twice after a kill."""
+FIRST_BATCH: Final = 32
+MAX_BATCH: Final = 500
+MAX_BACKOFF_S: Final = 15.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Worker:
+    """Works for one collector until ``stop`` is set; what it has not begun it gives back.
+
+    With ``run`` it takes only that run's cases.
+    """
+
+    client: JobsClient
+    evaluators: Mapping[str, Evaluator]
+    stop: asyncio.Event
+    run: str | None = None
+    name: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
+    _limit: int = FIRST_BATCH
+    _away_s: float = 0.0
+
+    async def work(self) -> None:
+        """Take and score cases; while the collector is away, try again with growing pauses."""
+        while not self.stop.is_set():
+            try:
+                reply = await self.work_once()
+            except CollectorAwayError as exc:
+                await self._pause(self._back_off(str(exc)))
+            except ApiError as exc:
+                logger.warning("the collector refuses this worker: %s", exc)
+                await self._pause(MAX_BACKOFF_S)
+            else:
+                self._back_again()
+                if not reply.cases:
+                    await self._pause(reply.wait_s)
+
+    async def work_once(self) -> ClaimReply:
+        """Take one batch, score it and hand it in; gives what the collector handed out.
+
+        Raises CollectorAwayError, and ApiError when the collector refuses.
+        """
+        versions = {name: evaluator.version for name, evaluator in self.evaluators.items()}
+        request = ClaimRequest(worker=self.name, evaluators=versions, limit=self._limit, run=self.run)
+        reply = await self.client.claim(request)
+        if reply.lease is not None:
+            await self._score(reply.lease, reply.cases)
+        return reply
+
+    async def _score(self, lease: str, cases: Sequence[CaseMessage]) -> None:
+        """Score in a thread and hand in from here, so that a slow evaluator does not cost the lease."""
+        found: deque[Result] = deque()
+        enough = threading.Event()
+        started = time.monotonic()
+        scoring = asyncio.create_task(
+            asyncio.to_thread(score_cases, cases, self.evaluators, found.append, enough.is_set)
+        )
+        stopping = asyncio.create_task(self.stop.wait())
+        try:
+            while not scoring.done():
+                await asyncio.wait({scoring, stopping}, timeout=POST_S, return_when=asyncio.FIRST_COMPLETED)
+                if self.stop.is_set():
+                    enough.set()
+                    await scoring
+                elif not scoring.done():
+                    await self._hand_in(lease, found, enough, done=False)
+            await self._hand_in(lease, found, enough, done=True)
+        finally:
+            enough.set()
+            stopping.cancel()
+            scored = await scoring
+        self._limit = next_limit(scored, time.monotonic() - started)
+
+    async def _hand_in(
+        self, lease: str, found: deque[Result], enough: threading.Event, *, done: bool
+    ) -> None:
+        """Send what has been found out, however long the collector is away; a lost lease ends the batch."""
+        results = tuple(found.popleft() for _ in range(len(found)))
+        request = ResultsRequest(lease=lease, results=results, done=done)
+        while not enough.is_set() or done:
+            try:
+                reply = await self.client.results(request)
+            except CollectorAwayError as exc:
+                if self.stop.is_set():
+                    logger.warning(
+                        "%d verdicts are not handed in, they will be made again: %s", len(results), exc
+                    )
+                    return
+                await self._pause(self._back_off(str(exc)))
+            else:
+                self._back_again()
+                if reply.lease_lost:
+                    logger.info("the lease ran out, %d verdicts are dropped", len(results))
+                    enough.set()
+                return
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self.stop.wait()
+        except TimeoutError:
+            return
+
+    def _back_off(self, words: str) -> float:
+        if not self._away_s:
+            logger.warning("%s; trying again", words)
+        self._away_s = min(MAX_BACKOFF_S, max(0.5, 2 * self._away_s))
+        return self._away_s
+
+    def _back_again(self) -> None:
+        if self._away_s:
+            logger.warning("the collector at %s is back", self.client.url)
+        self._away_s = 0.0
+
+
+def next_limit(scored: int, elapsed_s: float) -> int:
+    """How many evaluations to ask for, after so many took so long; at most four times as many as now."""
+    fitting = int(scored * BATCH_S / max(elapsed_s, 0.001))
+    return max(1, min(fitting, 4 * max(scored, 8), MAX_BATCH))
+
+
+def score_cases(
+    cases: Sequence[CaseMessage],
+    evaluators: Mapping[str, Evaluator],
+    found: Callable[[Result], None],
+    enough: Callable[[], bool],
+) -> int:
+    """Score the cases in order until ``enough`` says so; gives how many evaluations were made."""
+    scored = 0
+    for message in cases:
+        case = Case(
+            query=message.query,
+            context=message.context,
+            answer=message.answer,
+            retrieved_ids=message.retrieved_ids,
+            relevant_ids=message.relevant_ids,
+        )
+        for ref in message.evaluators:
+            if enough():
+                return scored
+            found(_result(message, _verdict(evaluators[ref.name], case, ref)))
+            scored += 1
+    return scored
+
+
+def _result(message: CaseMessage, score: ScoreMessage) -> Result:
+    return Result(
+        project=message.project, trace_id=message.trace_id, input_hash=message.input_hash, score=score
+    )
+
+
+def _verdict(evaluator: Evaluator, case: Case, ref: EvaluatorRef) -> ScoreMessage:
+    """What the evaluator says; one that breaks its own contract is an error on this case, no more."""
+    try:
+        values = dict(evaluator.evaluate_case(case).as_dict()) | {"name": ref.name, "version": ref.version}
+        return ScoreMessage.model_validate(values)
+    except Exception as exc:  # noqa: BLE001  (whoever wrote it: one case must not stop the others)
+        logger.warning("evaluator %s %s failed on a case: %s", ref.name, ref.version, exc)
+        return ScoreMessage(
+            name=ref.name,
+            version=ref.version,
+            score=None,
+            status=Status.ERROR,
+            explanation=" ".join(f"{type(exc).__name__}: {exc}".split()),
+        )
+
+
+async def drive_run(worker: Worker, status: RunStatus, progress: Callable[[RunStatus], None]) -> RunStatus:
+    """Work on a run until everything in it is decided, also by other workers; gives how it ended.
+
+    Raises CollectorAwayError and ApiError; a run that is started again goes on where it was.
+    """
+    while not status.finished and not worker.stop.is_set():
+        reply = await worker.work_once()
+        status = reply.run or status
+        progress(status)
+        if not reply.cases and not status.finished:
+            await asyncio.sleep(reply.wait_s)
+    return status
