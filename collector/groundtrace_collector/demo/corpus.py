@@ -7,9 +7,12 @@ make recall a matter of luck.
 """
 
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
+
+from groundtrace.errors import GroundtraceError
 
 PASSAGE_CHARS: Final = 600  # a passage is closed once it is this long
 UNIT_CHARS: Final = 1_000  # a definition longer than this is cut between its own paragraphs
@@ -70,9 +73,14 @@ def doc_family(topic: str) -> str:
 
 
 def python_topics() -> Mapping[str, str]:
-    """The topics of the running Python, by name."""
-    from pydoc_data.topics import topics
-
+    """The topics of the running Python, by name. Raises GroundtraceError where it comes without them."""
+    try:
+        from pydoc_data.topics import topics
+    except ImportError as exc:
+        raise GroundtraceError(
+            f"{sys.executable} comes without its language reference (pydoc_data.topics), the documents of"
+            " the demo; install the whole standard library or use another Python"
+        ) from exc
     return topics
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
@@ -64,20 +65,16 @@ def _wide(compared: Mapping[str, Any], title: str) -> Table:
 
 
 def _narrow(compared: Mapping[str, Any], title: str) -> Table:
-    table = Table(title=title, title_justify="left")
-    for name in ("family", "metric", "values", "difference", "verdict"):
-        table.add_column(name, no_wrap=name != "verdict")
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("", "values", "difference", "verdict"):
+        table.add_column(name, no_wrap=True)
     for cohort in compared["cohorts"]:
+        table.add_row(_family(cohort["key"]))
         for metric in METRICS:
-            values, difference, verdict = cell_lines(metric, cohort["metrics"][metric])
-            table.add_row(
-                _family(cohort["key"]) if metric == METRICS[0] else "",
-                _FORMATS[metric][0],
-                values,
-                difference,
-                _verdict(verdict),
-                end_section=metric == METRICS[-1],
-            )
+            cell = cohort["metrics"][metric]
+            values, difference, _ = cell_lines(metric, cell)
+            name = f"  {_FORMATS[metric][0]}"
+            table.add_row(name, values, difference, _verdict(cell["verdict"]))
     return table
 
 
@@ -91,7 +88,7 @@ def _verdict(verdict: str) -> Text:
 
 
 def _family(key: str) -> Text:
-    return Text("all", style="bold") if key == WHOLE else Text(key)
+    return Text("all families" if key == WHOLE else key, style="bold")
 
 
 def _value(cell: Mapping[str, Any], number: Callable[[float], str]) -> str:
