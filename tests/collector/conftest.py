@@ -5,6 +5,9 @@ from __future__ import annotations
 import gzip
 import itertools
 import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,9 +15,6 @@ from typing import Any
 
 import httpx
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from groundtrace_collector.app import create_app
 from groundtrace_collector.collector import Collector
@@ -22,13 +22,12 @@ from groundtrace_collector.config import CollectorConfig
 from groundtrace_collector.store.driver import Driver
 from groundtrace_collector.store.engine import ENGINE_FOLDER, write_engine_config
 from groundtrace_collector.store.store import Store
+from tests.collector.otlp import SpanDict, otlp_request
 
 _databases = itertools.count(1)
-_span_ids = itertools.count(1)
 MEMORY_BYTES = 2 << 30
 BASE_URL = "http://127.0.0.1:4318"
 
-SpanDict = Mapping[str, Any]
 Send = Callable[..., Awaitable[httpx.Response]]
 
 
@@ -97,71 +96,60 @@ def send(client: httpx.AsyncClient, collector: Collector) -> Send:
     return post
 
 
-def otlp_request(spans: Sequence[SpanDict], *, resource: Mapping[str, Any] | None = None) -> bytes:
-    """An ExportTraceServiceRequest of spans given as dicts.
+class ServeProcess:
+    """A real `groundtrace serve` on a store of its own, for tests of processes, kills and signals."""
 
-    Keys, all but `trace_id` with a default: `trace_id`, `span_id`, `parent_span_id` (hex), `name`, `kind` (the
-    RAG kind, written as openinference.span.kind), `start_ns`, `duration_ms`, `status` ("unset", "ok", "error"),
-    `status_message`, `attributes`, `events` (dicts of `name` and `attributes`).
-    """
-    request = ExportTraceServiceRequest()
-    group = request.resource_spans.add()
-    for key, value in {"service.name": "test", **(resource or {})}.items():
-        group.resource.attributes.append(KeyValue(key=key, value=any_value(value)))
-    scope = group.scope_spans.add()
-    for given in spans:
-        _add_span(scope.spans.add(), given)
-    return request.SerializeToString()
+    def __init__(self, store: Path, log: Path) -> None:
+        self.store = store
+        self.url = ""
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int:
+        """The server's process id."""
+        assert self._process is not None
+        return self._process.pid
 
-def _add_span(span: Span, given: SpanDict) -> None:
-    start_ns = given.get("start_ns", time.time_ns())
-    span.trace_id = bytes.fromhex(given["trace_id"])
-    span.span_id = bytes.fromhex(given.get("span_id") or f"{next(_span_ids):016x}")
-    span.parent_span_id = bytes.fromhex(given.get("parent_span_id", ""))
-    span.name = given.get("name", "step")
-    span.start_time_unix_nano = start_ns
-    span.end_time_unix_nano = start_ns + round(given.get("duration_ms", 1) * 1e6)
-    span.status.code = ("unset", "ok", "error").index(given.get("status", "ok"))  # type: ignore[assignment]
-    span.status.message = given.get("status_message", "")
-    attributes = dict(given.get("attributes", {}))
-    if kind := given.get("kind"):
-        attributes["openinference.span.kind"] = kind
-    for key, value in attributes.items():
-        span.attributes.append(KeyValue(key=key, value=any_value(value)))
-    for given_event in given.get("events", ()):
-        event = span.events.add(name=given_event["name"], time_unix_nano=start_ns)
-        for key, value in given_event.get("attributes", {}).items():
-            event.attributes.append(KeyValue(key=key, value=any_value(value)))
+    def start(self, *arguments: str) -> None:
+        """Start it on a free port, and return once it is ready."""
+        command = [sys.executable, "-m", "groundtrace_collector.cli", "serve", "--port", "0", "--no-grpc", "--no-worker"]
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [*command, "--store", f"chdb://{self.store}", *arguments],
+                stdout=subprocess.PIPE, stderr=log, start_new_session=True,
+            )  # fmt: skip
+        assert self._process.stdout is not None
+        self.url = self._process.stdout.readline().decode().strip()
+        assert self.url.startswith("http://"), self.log()
+        deadline = time.monotonic() + 30
+        while httpx.get(f"{self.url}/readyz").status_code != 200:
+            assert time.monotonic() < deadline, self.log()
+            time.sleep(0.05)
 
+    def signal(self, number: signal.Signals) -> int:
+        """Send a signal to the server's process group, and return its exit code."""
+        assert self._process is not None
+        os.killpg(self._process.pid, number)
+        code = self._process.wait(timeout=30)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        return code
 
-def any_value(value: Any) -> AnyValue:
-    """A Python value as OTLP's AnyValue."""
-    match value:
-        case None:
-            return AnyValue()
-        case bool():
-            return AnyValue(bool_value=value)
-        case int():
-            return AnyValue(int_value=value)
-        case float():
-            return AnyValue(double_value=value)
-        case str():
-            return AnyValue(string_value=value)
-        case bytes():
-            return AnyValue(bytes_value=value)
-        case Mapping():
-            result = AnyValue()
-            result.kvlist_value.SetInParent()
-            for key, item in value.items():
-                result.kvlist_value.values.append(KeyValue(key=key, value=any_value(item)))
-            return result
-    result = AnyValue()
-    result.array_value.SetInParent()
-    result.array_value.values.extend(any_value(item) for item in value)
-    return result
+    def log(self) -> str:
+        """What it wrote to stderr."""
+        return self._log.read_text()
+
+    def stop(self) -> None:
+        """End it, if it still runs."""
+        if self._process is not None and self._process.poll() is None:
+            self.signal(signal.SIGKILL)
 
 
-def new_trace_id() -> str:
-    """A trace id that no other test has, in hex."""
-    return os.urandom(16).hex()
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[ServeProcess]:
+    """A server that runs; `serve.url`, `serve.pid`, `serve.signal`, `serve.start` again on the same store."""
+    process = ServeProcess(tmp_path / "store", tmp_path / "serve.log")
+    process.start()
+    yield process
+    process.stop()

@@ -15,7 +15,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from groundtrace_collector.collector import Collector
 
-from ..conftest import Send, new_trace_id, otlp_request
+from tests.collector.conftest import Send
+from tests.collector.otlp import new_trace_id, otlp_request
 
 PROTOBUF = {"content-type": "application/x-protobuf"}
 
