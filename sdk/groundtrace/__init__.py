@@ -14,6 +14,8 @@ from groundtrace.errors import (
 )
 from groundtrace.feedback import current_trace_id, feedback
 from groundtrace.instrumenting import flush, instrument, uninstrument
+from groundtrace.routing import fallback, shadow, split
+from groundtrace.steps import cache, chain, encoder, llm, reranker, retriever, tool
 
 __all__ = [
     "ApiError",
@@ -25,10 +27,20 @@ __all__ = [
     "ExportError",
     "GroundtraceError",
     "MissingExtraError",
+    "cache",
+    "chain",
     "context",
     "current_trace_id",
+    "encoder",
+    "fallback",
     "feedback",
     "flush",
     "instrument",
+    "llm",
+    "reranker",
+    "retriever",
+    "shadow",
+    "split",
+    "tool",
     "uninstrument",
 ]

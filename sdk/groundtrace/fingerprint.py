@@ -1,0 +1,22 @@
+"""The name of an embedding space: vectors may be compared only when theirs are equal."""
+
+import hashlib
+import json
+
+
+def embedding_fingerprint(
+    *,
+    model: str,
+    version: str | None = None,
+    dimension: int | None = None,
+    normalized: bool | None = None,
+    prefix: str | None = None,
+    quantization: str | None = None,
+) -> str:
+    """Sixteen hex digits over everything that decides where a text lands.
+
+    >>> embedding_fingerprint(model="minilm", dimension=384)
+    'f2b9e8a5d8a0c7e6'
+    """
+    parts = [model, version, dimension, normalized, prefix, quantization]
+    return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()[:16]
