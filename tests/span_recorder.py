@@ -38,12 +38,12 @@ class RecordedSpan:
     @property
     def trace_id(self) -> int:
         assert self.span.context is not None
-        return self.span.context.trace_id
+        return int(self.span.context.trace_id)
 
     @property
     def span_id(self) -> int:
         assert self.span.context is not None
-        return self.span.context.span_id
+        return int(self.span.context.span_id)
 
     @property
     def parent_id(self) -> int | None:

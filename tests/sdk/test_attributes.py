@@ -159,7 +159,7 @@ def test_a_failing_redactor_lets_nothing_out(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_messages_are_flat_with_tool_calls_and_parts() -> None:
-    messages = [
+    messages: list[dict[str, object]] = [
         {"role": "system", "content": "Be brief."},
         {
             "role": "user",
