@@ -69,7 +69,7 @@ def collect(client: Client, *, base: str, candidate: str) -> Results:
     return Results(
         traces=counted["traces"],
         spans=counted["spans"],
-        scores=sum(score is not None for trace in listed for score in trace["scores"].values()),
+        scores=sum(score["status"] == "ok" for trace in listed for score in trace["scores"]),
         cohorts=cohorts["cohorts"],
         compare=compared,
         highlight=highlight(compared, listed),
@@ -117,15 +117,16 @@ def highlight(compared: Mapping[str, Any], traces: Sequence[Mapping[str, Any]]) 
 def _pairs(
     traces: Sequence[Mapping[str, Any]], base: str, candidate: str
 ) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
-    """The traces of each question, the base encoder's first, where both are scored."""
+    """The traces of each question, the base encoder's first."""
     by_encoder: dict[str, dict[str, Mapping[str, Any]]] = {base: {}, candidate: {}}
     for trace in traces:
-        if trace["encoder"] in by_encoder and trace["scores"].get("context_relevance") is not None:
+        if trace["encoder"] in by_encoder:
             by_encoder[trace["encoder"]][trace["query"]] = trace
     shared = by_encoder[base].keys() & by_encoder[candidate].keys()
     return [(by_encoder[base][query], by_encoder[candidate][query]) for query in sorted(shared)]
 
 
 def _relevance(trace: Mapping[str, Any]) -> float:
-    score = trace["scores"]["context_relevance"]
-    return float(score["score"] if isinstance(score, Mapping) else score)
+    """The trace's ContextRelevance; 0 where it has none."""
+    found = (score["score"] for score in trace["scores"] if score["name"] == "context_relevance")
+    return next(found, None) or 0.0

@@ -54,7 +54,7 @@ def _trace(trace_id: str, *, family: str, encoder: str, query: str, relevance: f
         "encoder": encoder,
         "query": query,
         "metadata": {"doc_family": family},
-        "scores": {"context_relevance": relevance, "groundedness": 1.0},
+        "scores": [{"name": "groundedness", "score": 1.0}, {"name": "context_relevance", "score": relevance}],
     }
 
 
@@ -63,8 +63,8 @@ TRACES = [
     _trace("a2", family="statements", encoder="lsa@2", query="swap", relevance=0.5),
     _trace("b1", family="statements", encoder="hash@1", query="loop", relevance=0.2),
     _trace("b2", family="statements", encoder="lsa@2", query="loop", relevance=0.9),
-    _trace("c1", family="statements", encoder="hash@1", query="pass", relevance=None),
-    _trace("c2", family="statements", encoder="lsa@2", query="pass", relevance=1.0),
+    _trace("c1", family="statements", encoder="hash@1", query="pass", relevance=0.8),
+    _trace("c2", family="statements", encoder="lsa@2", query="pass", relevance=None),
     _trace("d1", family="functions", encoder="hash@1", query="yield", relevance=0.9),
     _trace("d2", family="functions", encoder="lsa@2", query="yield", relevance=0.1),
 ]
