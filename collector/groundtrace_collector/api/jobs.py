@@ -1,7 +1,9 @@
 """`/api/v1/jobs`: jobs for people, work for workers."""
 
+import asyncio
+import contextlib
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import ValidationError
@@ -21,6 +23,9 @@ from groundtrace_collector.jobs.protocol import (
 from groundtrace_collector.jobs.report import describe, job_reports
 from groundtrace_collector.query.times import parse_time
 from groundtrace_collector.state import collector_of
+
+SETTLE_S: Final = 10.0
+"""A run waits so long at most for the settling of what arrived before it."""
 
 router = APIRouter(prefix="/api/v1/jobs", tags=["jobs"])
 
@@ -55,9 +60,13 @@ async def change_job(change: JobChange, dispatcher: Dispatching) -> dict[str, An
 
 
 @router.post("/runs")
-async def start_run(asked: RunRequest, dispatcher: Dispatching) -> RunStatus:
+async def start_run(asked: RunRequest, request: Request, dispatcher: Dispatching) -> RunStatus:
     """Score once everything stored now that the ledger lacks, of a job or of the conditions given."""
     scope = await _scope(asked, dispatcher)
+    # What has been acknowledged counts as stored, also when its traces are not settled yet.
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(SETTLE_S):
+            await collector_of(request).settler.idle()
     return await dispatcher.start_run(
         scope, job=asked.job or "", since_ns=_time("since", asked.since), until_ns=_time("until", asked.until)
     )
