@@ -1,0 +1,7 @@
+-- The projects that hold traces, for the filter's suggestions; the largest first.
+SELECT Project, count() AS Traces
+FROM traces
+WHERE Project != {internal:String}
+GROUP BY Project
+ORDER BY Traces DESC, Project
+LIMIT 50
