@@ -1,6 +1,8 @@
 """The demo's pipeline: retrieve 20, rerank to 5, answer from these."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from langchain_core.documents import BaseDocumentCompressor, Document
 from langchain_core.language_models import BaseChatModel
@@ -8,7 +10,9 @@ from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import Runnable, RunnableLambda, RunnableParallel, RunnablePassthrough
+from pydantic import SecretStr
 
+from groundtrace.errors import GroundtraceError
 from groundtrace_collector.demo.extractive import QUESTION_MARK, ExtractiveChatModel
 
 PROMPT = ChatPromptTemplate.from_messages(
@@ -42,13 +46,28 @@ def chat_model(base_url: str | None, name: str | None) -> BaseChatModel:
     """The extractive model, or the OpenAI-compatible one at ``base_url``; its key is OPENAI_API_KEY."""
     if base_url is None:
         return ExtractiveChatModel()
-    import os
-
     from langchain_openai import ChatOpenAI
-    from pydantic import SecretStr
 
+    # Servers on one's own machine want no key, but the client wants one.
     key = SecretStr(os.environ.get("OPENAI_API_KEY") or "none")
     return ChatOpenAI(base_url=base_url, model=name or "", api_key=key, temperature=0)
+
+
+@contextmanager
+def model_errors(base_url: str | None, name: str | None) -> Iterator[None]:
+    """Say which model failed, and how, as a GroundtraceError."""
+    if base_url is None:
+        yield
+        return
+    from openai import OpenAIError
+
+    try:
+        yield
+    except OpenAIError as exc:
+        raise GroundtraceError(
+            f"the model {name!r} at {base_url} failed: {exc};"
+            " check --llm-base-url, --llm-model and OPENAI_API_KEY"
+        ) from exc
 
 
 def _text(documents: Sequence[Document]) -> str:

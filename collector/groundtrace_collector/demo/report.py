@@ -120,14 +120,16 @@ def summary(results: Results, *, store: str, url: str | None, estimated: bool) -
         )
     if results.highlight is not None:
         lines += _highlighted(results.highlight, url)
-    lines.append(f"Store: {store}")
+    if url is None:
+        lines.append(f"To see the pages: groundtrace serve --store {store}")
     return lines
 
 
 def _highlighted(highlight: Highlight, url: str | None) -> list[str]:
     change = f"{_share(highlight.base)} → {_share(highlight.candidate)}"
     return [
-        f"{highlight.family} changed most: recall@5 {change} ({highlight.verdict}).",
-        f"  See what went missing for “{highlight.query}”: {url or ''}/traces/{highlight.trace_id}",
-        f"  and how the other encoder found it: {url or ''}/traces/{highlight.other_trace_id}",
+        f"{highlight.family} changed most: recall@5 {change} ({highlight.verdict}). Look at this question:",
+        f"  {highlight.query}",
+        f"  what one encoder missed   {url or ''}/traces/{highlight.trace_id}",
+        f"  what the other one found  {url or ''}/traces/{highlight.other_trace_id}",
     ]

@@ -65,7 +65,7 @@ def check_installed(options: Options) -> None:
 
 def _work(collector: RunningCollector, options: Options) -> "Results":
     # The libraries take two seconds to import; the collector starts meanwhile.
-    from groundtrace_collector.demo.chain import chat_model
+    from groundtrace_collector.demo.chain import chat_model, model_errors
     from groundtrace_collector.demo.pipeline import ask, build_pipelines, traced
     from groundtrace_collector.demo.results import collect
     from groundtrace_collector.demo.scoring import add_job, score_traces, wait_for_traces
@@ -79,7 +79,7 @@ def _work(collector: RunningCollector, options: Options) -> "Results":
 
         answers = len(pipelines.questions) * len(pipelines.chains)
         asking = progress.add_task(f"Ask {len(pipelines.questions)} questions twice", total=answers)
-        with traced(collector.url):
+        with traced(collector.url), model_errors(options.llm_base_url, options.llm_model):
             ask(pipelines, on_answer=lambda: progress.advance(asking))
 
         scoring = progress.add_task("Score every trace", total=1.0)

@@ -172,7 +172,14 @@ def test_the_summary_links_both_traces_while_the_collector_is_up() -> None:
     assert "http://h:1/traces/b1" in lines
     assert "http://h:1/traces/b2" in lines
     assert "token counts are estimates" in lines
-    assert "chdb:///s" in lines
+    assert "groundtrace serve" not in lines
+
+
+def test_the_summary_of_a_stopped_demo_says_how_to_open_its_store_again() -> None:
+    lines = summary(_results(), store="chdb:///s", url=None, estimated=False)
+
+    assert lines[-1].endswith("groundtrace serve --store chdb:///s")
+    assert not any("estimates" in line for line in lines)
 
 
 def test_the_json_has_a_url_only_while_the_collector_is_up() -> None:
