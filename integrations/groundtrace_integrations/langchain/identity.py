@@ -53,6 +53,9 @@ def _text(instance: object, names: tuple[str, ...]) -> str | None:
 
 
 def _get(instance: object, name: str) -> Any:
+    """Return an attribute that is plainly there: a foreign ``__getattr__`` is slow, or answers anything."""
+    if name not in getattr(instance, "__dict__", ()) and not hasattr(type(instance), name):
+        return None
     try:
         return getattr(instance, name, None)
     except Exception:  # noqa: BLE001 - a foreign property may raise anything

@@ -19,16 +19,21 @@ def message_mapping(message: BaseMessage) -> dict[str, Any]:
     mapping: dict[str, Any] = {"role": _role(message), "content": message.content}
     if message.name:
         mapping["name"] = message.name
-    tool_call_id = getattr(message, "tool_call_id", None)
+    # Asking pydantic for a field that a message's class lacks is slow, and most lack these.
+    own = message.__dict__
+    tool_call_id = own.get("tool_call_id")
     if tool_call_id:
         mapping["tool_call_id"] = tool_call_id
-    calls = getattr(message, "tool_calls", None) or message.additional_kwargs.get("tool_calls")
+    calls = own.get("tool_calls") or message.additional_kwargs.get("tool_calls")
     if calls:
         mapping["tool_calls"] = calls
     return mapping
 
 
 def _role(message: BaseMessage) -> str:
+    known = _ROLES.get(message.type)
+    if known is not None:
+        return known
     if isinstance(message, ChatMessage):
         return message.role
     # Chunks of a stream are of type "AIMessageChunk" and so on.

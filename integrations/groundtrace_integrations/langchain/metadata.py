@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from operator import is_
 from typing import Any, Final
 
 from groundtrace import semconv
@@ -18,6 +19,7 @@ _PROMPT_VERSION_KEYS: Final = ("prompt_version", "lc_hub_commit_hash")
 _BOOKKEEPING: Final = ("ls_", "lc_", "langgraph_", "checkpoint_", "__")
 _OWN_TAGS: Final = ("seq:step:", "map:key:", "retry:attempt:", "langsmith:", "condition:", "branch:")
 _RETRY_TAG: Final = "retry:attempt:"
+_COMPARABLE: Final = frozenset({str, int, float, bool})
 
 
 def session_attributes(metadata: Mapping[str, Any]) -> Attributes:
@@ -40,14 +42,16 @@ def prompt_version(metadata: Mapping[str, Any]) -> str | None:
 
 def metadata_attributes(run: Run, settings: TraceSettings) -> Attributes:
     """``metadata``: what the run adds to the run around it, joined with the context's."""
+    inherited = run.parent.metadata if run.parent is not None else {}
     if settings.plumbing == "full":
         own = dict(run.metadata)
+    elif len(run.metadata) == len(inherited) and all(map(is_, run.metadata.values(), inherited.values())):
+        return {}  # handed on as it was, as it mostly is
     else:
-        inherited = run.parent.metadata if run.parent is not None else {}
         own = {
             key: value
             for key, value in run.metadata.items()
-            if (key not in inherited or inherited[key] != value) and _is_the_apps(key, run.kind)
+            if not _is_told(key, value, inherited) and _is_the_apps(key, run.kind)
         }
     if not own:
         return {}
@@ -57,6 +61,14 @@ def metadata_attributes(run: Run, settings: TraceSettings) -> Attributes:
     if isinstance(given, str):
         own = {**_parsed(given), **own}
     return {semconv.METADATA: json_text(own, settings.max_attribute_chars)}
+
+
+def _is_told(key: str, value: object, inherited: Mapping[str, Any]) -> bool:
+    if key not in inherited:
+        return False
+    told = inherited[key]
+    # Only a text's or number's equality can be trusted to be one.
+    return told is value or (type(told) is type(value) and type(value) in _COMPARABLE and told == value)
 
 
 def _is_the_apps(key: str, kind: SpanKind) -> bool:

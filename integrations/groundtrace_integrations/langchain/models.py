@@ -66,7 +66,7 @@ def request_attributes(
     if model is not None:
         attributes[semconv.LLM_MODEL_NAME] = attributes[semconv.GEN_AI_REQUEST_MODEL] = model
     if parameters:
-        attributes = merge_attributes(attributes, _parameter_attributes(parameters, settings))
+        attributes.update(_parameter_attributes(parameters, settings))
     return attributes
 
 

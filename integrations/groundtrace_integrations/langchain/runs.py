@@ -9,7 +9,7 @@ from opentelemetry.context import Context, create_key, get_current
 from opentelemetry.trace import Span, set_span_in_context
 
 from groundtrace.attributes import Attributes, merge_attributes
-from groundtrace.semconv import SpanKind
+from groundtrace.semconv import TRUNCATED, SpanKind
 
 if TYPE_CHECKING:
     from groundtrace_integrations.langchain.scores import SeenScores
@@ -71,7 +71,10 @@ class Run:
 
     def add(self, attributes: Attributes) -> None:
         """Keep more attributes for the span; they are set when it ends."""
-        self.attributes = merge_attributes(self.attributes, attributes)
+        if TRUNCATED in attributes and TRUNCATED in self.attributes:
+            self.attributes = merge_attributes(self.attributes, attributes)
+        else:
+            self.attributes.update(attributes)
 
     def context(self) -> Context:
         """Return the context to attach while this run's code runs."""
@@ -81,7 +84,10 @@ class Run:
 
     def context_over(self, base: Context) -> Context:
         """Return ``base`` with this run's span current."""
-        return Context({**set_span_in_context(self.span, base), RUN_KEY: self})
+        context = set_span_in_context(self.span, base)
+        # The new context is nobody else's yet; through its own methods each key would cost a copy.
+        dict.__setitem__(context, RUN_KEY, self)
+        return context
 
     def close(self) -> bool:
         """Mark the run ended; False when it was already."""

@@ -20,13 +20,15 @@ SIMILARITY_STORES: Final = frozenset(
 class SeenScores:
     """The scores of one retrieval's documents, found again by the documents themselves."""
 
-    __slots__ = ("_by_identity", "sense", "top_k")
+    __slots__ = ("_by_identity", "last", "sense", "top_k")
 
     def __init__(self) -> None:
         # The documents are kept too: an id() is only good while its object lives.
         self._by_identity: dict[int, tuple[Document, float]] = {}
         self.sense: str | None = None
         self.top_k: int | None = None
+        # The result noted last: a layer that hands on the one below's has nothing to add.
+        self.last: object = None
 
     def note(self, pairs: Sequence[tuple["Document", float]], sense: str | None) -> None:
         """Remember a search's hits; a later layer's scores replace an earlier one's."""

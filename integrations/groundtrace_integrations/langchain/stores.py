@@ -71,8 +71,11 @@ def _note(store: object, top_k: int | None, found: object, *, relevance: bool) -
         return
     seen = run.scores = run.scores or SeenScores()
     seen.top_k = top_k or seen.top_k
+    if found is seen.last and not relevance:
+        return
     pairs = scored_pairs(found)
     if pairs:
+        seen.last = found
         by_order = score_sense([score for _, score in pairs], store)
         seen.note(pairs, semconv.SCORE_SENSE_SIMILARITY if relevance else by_order)
 

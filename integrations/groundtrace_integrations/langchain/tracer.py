@@ -26,11 +26,11 @@ from groundtrace_integrations.langchain.runs import RUN_KEY, Run, RunMap
 _OK: Final = Status(StatusCode.OK)
 
 _OPERATIONS: Final = {
-    SpanKind.LLM: GenAIOperation.CHAT,
-    SpanKind.EMBEDDING: GenAIOperation.EMBEDDINGS,
-    SpanKind.RETRIEVER: GenAIOperation.RETRIEVAL,
-    SpanKind.TOOL: GenAIOperation.EXECUTE_TOOL,
-    SpanKind.AGENT: GenAIOperation.INVOKE_AGENT,
+    SpanKind.LLM: GenAIOperation.CHAT.value,
+    SpanKind.EMBEDDING: GenAIOperation.EMBEDDINGS.value,
+    SpanKind.RETRIEVER: GenAIOperation.RETRIEVAL.value,
+    SpanKind.TOOL: GenAIOperation.EXECUTE_TOOL.value,
+    SpanKind.AGENT: GenAIOperation.INVOKE_AGENT.value,
 }
 
 
@@ -125,14 +125,16 @@ class RunTracer:
     def _describe(self, run: Run, tags: Sequence[str] | None) -> None:
         settings = self.settings
         if run.plumbing and settings.plumbing != "full":
-            run.attributes = metadata_attributes(run, settings)
+            if run.metadata:
+                run.attributes = metadata_attributes(run, settings)
         else:
-            run.attributes = dict(context_attributes(run.base))
-            run.attributes.update(session_attributes(run.metadata))
-            run.attributes.update(metadata_attributes(run, settings))
+            run.attributes = context_attributes(run.base)
+            if run.metadata:
+                run.attributes.update(session_attributes(run.metadata))
+                run.attributes.update(metadata_attributes(run, settings))
             operation = _OPERATIONS.get(run.kind)
             if operation is not None:
-                run.attributes[semconv.GEN_AI_OPERATION_NAME] = operation.value
+                run.attributes[semconv.GEN_AI_OPERATION_NAME] = operation
         if tags:
             run.attributes.update(tag_attributes(run, tags))
 
@@ -146,7 +148,8 @@ class RunTracer:
             run.attributes[semconv.ERROR_TYPE] = type(error).__qualname__
             span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
             self._record(run, error)
-        span.set_attributes(run.attributes)
+        if run.attributes:
+            span.set_attributes(run.attributes)
 
     def _record(self, run: Run, error: BaseException) -> None:
         # The same error passes every span on its way up; its traceback belongs to the innermost.
