@@ -146,7 +146,7 @@ def _chain(base_url: str) -> None:
     store = InMemoryVectorStore(DeterministicFakeEmbedding(size=8))
     store.add_documents([Document(id=id_, page_content=text) for id_, text in PASSAGES.items()])
     model = ChatOpenAI(
-        model="small-chat-1", base_url=base_url, api_key="stub", temperature=0.1, max_retries=0
+        model="small-chat-1", base_url=base_url, api_key=SecretStr("stub"), temperature=0.1, max_retries=0
     )
     chain: Any = (
         {"context": store.as_retriever(search_kwargs={"k": 2}), "question": RunnablePassthrough()}
