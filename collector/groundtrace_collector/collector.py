@@ -21,7 +21,7 @@ class Collector:
     settler: Settler = field(init=False)
 
     def __post_init__(self) -> None:
-        self.settler = Settler(self.store)
+        self.settler = Settler(self.store, every_s=self.config.settle_ms / 1_000)
         self.commits = CommitQueue(self.config, self.store, on_commit=self.settler.touch)
 
     @classmethod

@@ -59,7 +59,9 @@ async def store(engine_dir: Path) -> AsyncIterator[Store]:
 @pytest.fixture
 async def collector(store: Store, tmp_path: Path) -> AsyncIterator[Collector]:
     """A collector on an empty store, committing and settling."""
-    config = CollectorConfig(store=store.url, data_dir=tmp_path / "data", grpc_port=None, worker=False, linger_ms=0)
+    config = CollectorConfig(
+        store=store.url, data_dir=tmp_path / "data", grpc_port=None, worker=False, linger_ms=0, settle_ms=0
+    )
     collector = Collector(config=config, store=store)
     collector.start()
     await collector.commits.ready.wait()

@@ -9,6 +9,7 @@ from groundtrace_collector.errors import ConfigError, MissingExtraError
 
 VERSION_FILE = "engine.json"
 CONFIG_FILE = "engine.xml"
+SCHEMA_FILE = "otlp.proto"
 ENGINE_FOLDER = "engine"
 
 # ClickHouse sizes its caches for a machine of its own (5 GB each). Background pools stay at two threads,
@@ -32,10 +33,23 @@ _CONFIG = """<clickhouse>
 def write_engine_config(folder: Path, *, memory_bytes: int) -> Path:
     """Write the engine's configuration file and return its path."""
     path = folder / CONFIG_FILE
-    text = _CONFIG.format(memory_bytes=memory_bytes)
+    _write(path, _CONFIG.format(memory_bytes=memory_bytes))
+    return path
+
+
+def write_schema(folder: Path, schema: str) -> Path:
+    """Write the protobuf schema that requests are decoded with and return its path.
+
+    The embedded engine would copy a schema that it is given as text into the current directory.
+    """
+    path = folder / SCHEMA_FILE
+    _write(path, schema)
+    return path
+
+
+def _write(path: Path, text: str) -> None:
     if not path.exists() or path.read_text() != text:
         path.write_text(text)
-    return path
 
 
 def check_engine_version(folder: Path) -> None:

@@ -14,7 +14,7 @@ from groundtrace_collector.store.store import Store
 
 logger = logging.getLogger(__name__)
 
-SETTLE_EVERY_S = 1.0
+RETRY_S = 1.0
 LOOK_EVERY_S = 5.0
 COMMITS_AT_ONCE = 16  # bounds the memory of one settling to some 16 commits' spans
 OVERLAP_US = 60_000_000
@@ -29,8 +29,9 @@ class Settler:
     what a killed process left unsettled, are found by a look for commits newer than the last settled ones.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, every_s: float = 1.0) -> None:
         self._store = store
+        self._every_s = every_s
         self._pending: list[int] = []
         self._settled: dict[int, None] = {}
         self._touched = asyncio.Event()
@@ -84,7 +85,7 @@ class Settler:
             if self._pending:
                 await self._settle_some()
                 if not self._closing:
-                    await asyncio.sleep(max(0.0, SETTLE_EVERY_S - (loop.time() - began)))
+                    await asyncio.sleep(max(0.0, self._every_s - (loop.time() - began)))
 
     async def _resume(self) -> None:
         """Take up where an earlier process ended: its last minute may have been settled in part."""
@@ -95,7 +96,7 @@ class Settler:
                 await self.look()
             except StoreError as error:
                 logger.warning("The store does not tell what is settled, trying again: %s", error)
-                await asyncio.sleep(SETTLE_EVERY_S)
+                await asyncio.sleep(RETRY_S)
             else:
                 return
 
@@ -111,7 +112,7 @@ class Settler:
             await self._settle(seqs)
         except StoreError as error:
             logger.error("Traces could not be settled, trying again: %s", error)
-            await asyncio.sleep(SETTLE_EVERY_S)
+            await asyncio.sleep(RETRY_S)
             return
         del self._pending[: len(seqs)]
         self._settled.update(dict.fromkeys(seqs))

@@ -13,7 +13,12 @@ from urllib.parse import parse_qs, urlsplit
 
 from groundtrace_collector.store.clock import Sequence as SequenceClock
 from groundtrace_collector.store.driver import Driver
-from groundtrace_collector.store.engine import ENGINE_FOLDER, check_engine_version, write_engine_config
+from groundtrace_collector.store.engine import (
+    ENGINE_FOLDER,
+    check_engine_version,
+    write_engine_config,
+    write_schema,
+)
 from groundtrace_collector.store.migrate import migrate
 from groundtrace_collector.store.retention import keep_days
 from groundtrace_collector.store.sql import statement
@@ -32,8 +37,6 @@ _SETTINGS: dict[str, Any] = {
     "output_format_json_quote_64bit_integers": 0,
 }
 _INGEST_SETTINGS: dict[str, Any] = {
-    "format_schema_source": "string",
-    "format_schema_message_name": "Req",
     "input_format_protobuf_oneof_presence": 1,
     "deduplicate_blocks_in_dependent_materialized_views": 1,
     # One commit may hold spans of many days; refusing it would refuse every sender's spans.
@@ -110,10 +113,13 @@ class Store:
     def _open(cls, url: str, data_dir: Path, memory_bytes: int, retention_days: int) -> Self:
         location, database = _location(url, data_dir)
         data_dir.mkdir(parents=True, exist_ok=True)
+        schema = resources.files(_PACKAGE).joinpath("otlp.proto").read_text(encoding="utf-8")
+        decoding = {"format_schema_source": "string", "format_schema": schema, "format_schema_message_name": "Req"}
         engine_config = None
         if location.startswith("chdb:"):
             check_engine_version(data_dir)
             engine_config = write_engine_config(data_dir, memory_bytes=memory_bytes)
+            decoding = {"format_schema_source": "file", "format_schema": f"{write_schema(data_dir, schema)}:Req"}
 
         def driver(settings: Mapping[str, Any], *, database: str | None = database) -> Driver:
             return Driver.open(
@@ -122,8 +128,7 @@ class Store:
 
         first = driver({}, database=None)
         first.command(f"CREATE DATABASE IF NOT EXISTS `{database}`")
-        schema = resources.files(_PACKAGE).joinpath("otlp.proto").read_text(encoding="utf-8")
-        writer = driver({**_INGEST_SETTINGS, "format_schema": schema, "max_memory_usage": memory_bytes})
+        writer = driver({**_INGEST_SETTINGS, **decoding, "max_memory_usage": memory_bytes})
         migrate(writer)
         keep_days(writer, retention_days)
         sequence = SequenceClock(last=int(writer.query(statement(_PACKAGE, "last_seq"))[0]["Seq"]))
