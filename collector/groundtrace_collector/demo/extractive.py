@@ -29,12 +29,14 @@ _STOP_WORDS: Final = frozenset(
     re.findall(
         r"\w+",
         """
-    a about after all also although am an and any are as at be been before being both but by can could
-    did do does each for from get give had has have having how i if in into is it its just me might more
-    must my no not of on once one only or other our out over own same should so some such than that the
-    their them then there these they this those to too up us use used uses using was we were what when
-    where which while who why will with without would write yet you your
-    """,
+        a about after all also although am an and another any anything are as ask at away be been before
+        being both but by can could did do does each else even ever every first for from get give had has
+        have having how i if in into is it its just like made make many me might more much must my no not
+        nothing of on once one only or other our out over own same should so some something still such take
+        than that the their them then there these they thing this those three to too two up us use used uses
+        using very want was way we well were what when where which while who why will with without work
+        would write yes yet you your
+        """,
     )
 )
 

@@ -72,7 +72,8 @@ def _work(collector: RunningCollector, options: Options) -> "Results":
 
     with _progress() as progress, Client(collector.url) as client:
         indexing = progress.add_task("Index the language reference", total=1)
-        pipelines = build_pipelines(chat_model(options.llm_base_url, options.llm_model))
+        with model_errors(options.llm_base_url, options.llm_model):
+            pipelines = build_pipelines(chat_model(options.llm_base_url, options.llm_model))
         collector.wait_until_ready()
         add_job(client)
         progress.advance(indexing)
