@@ -64,6 +64,7 @@ class CollectorExporter(SpanExporter):
         self._endpoint = endpoint
         self._build = build
         self._inner: SpanExporter | None = None
+        self._inherited: list[SpanExporter] = []
         self._pid = os.getpid()
         self._abandoned: str | None = None
         self._delivered = False
@@ -87,9 +88,14 @@ class CollectorExporter(SpanExporter):
         return result
 
     def _current(self) -> SpanExporter:
-        if self._inner is None or self._pid != os.getpid():
-            self._inner, self._pid = self._build(), os.getpid()
-            self._lost_spans = 0
+        if self._pid != os.getpid():
+            if self._inner is not None:
+                # The parent's connection: neither to be used here nor to be closed, since a lock in
+                # it may have been held at the fork.
+                self._inherited.append(self._inner)
+            self._inner, self._pid, self._lost_spans = None, os.getpid(), 0
+        if self._inner is None:
+            self._inner = self._build()
         return self._inner
 
     def _note_success(self) -> None:

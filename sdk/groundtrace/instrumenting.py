@@ -4,6 +4,7 @@ import atexit
 import logging
 import os
 import threading
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
@@ -50,6 +51,7 @@ class _State:
     project: str | None = None  # on the resource of the provider that we created
     pipeline: "Pipeline | None" = None
     exporter: "CollectorExporter | None" = None
+    watches_workers: bool = False
     integrations: list[Any] = field(default_factory=list)
     api_url: str | None = None
     api_key: str | None = None
@@ -278,6 +280,15 @@ def delivery() -> tuple[str | None, str | None]:
 
 
 def _finish_at_exit() -> None:
+    from multiprocessing import util
+
+    if not _state.watches_workers:
+        # The first finalizer of a process registers their exit hook, and urllib3 closes its
+        # connections by finalizers: ours must be registered later, to run before it.
+        weakref.finalize(_state, lambda: None)
+        # A worker process of multiprocessing ends without atexit, but runs its finalizers.
+        util.register_after_fork(_state, lambda _: util.Finalize(None, _finish, exitpriority=0))
+        _state.watches_workers = True
     atexit.unregister(_finish)
     atexit.register(_finish)
 

@@ -490,7 +490,7 @@ async def test_an_abandoned_async_stream_ends_without_noise(
             yield 2
 
     numbers = stream()
-    await anext(numbers)  # type: ignore[arg-type]
+    await anext(numbers)
     del numbers
     gc.collect()
     await asyncio.sleep(0.01)
