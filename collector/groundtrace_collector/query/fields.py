@@ -58,9 +58,10 @@ TRACE_FIELDS: dict[str, Field] = {
             present=None,
             help="Milliseconds from the root's start to its end.",
         ),
+        # Not the bare column: a bound on it would prune partitions under FINAL (see filters.py).
         Field(
             name="started_at",
-            column="StartedAt",
+            column="toUnixTimestamp64Nano(StartedAt)",
             kind=Kind.TIME,
             present=None,
             help="When the trace started: ISO 8601, or an age: `started_at > '24h'` is the last 24 hours.",

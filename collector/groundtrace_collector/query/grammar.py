@@ -95,6 +95,8 @@ def parse_where(text: str) -> Node:
             word="",
             position=MAX_CHARACTERS + 1,
         )
+    if "\0" in text or not _is_unicode(text):
+        raise WhereError("the expression holds a character that cannot be stored", word="", position=1)
     tokens = list(_allowed(text, _tokens(text)))
     if not tokens:
         raise WhereError("the expression is empty", word="", position=1)
@@ -106,6 +108,14 @@ def parse_where(text: str) -> Node:
     if not isinstance(tree, exp.Expr):
         raise WhereError("the expression is empty", word="", position=1)
     return _Reader(text).node(tree)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 # --- tokens -----------------------------------------------------------------------------------------------
@@ -236,7 +246,9 @@ class _Reader:
         if isinstance(tree, exp.And | exp.Or):
             operands = tuple(self.node(operand) for operand in tree.flatten(unnest=False))
             return Conjunction(operands) if isinstance(tree, exp.And) else Disjunction(operands)
-        return self._comparison(tree)
+        found = self._comparison(tree)
+        # sqlglot keeps the `not` of `x not like y` in the comparison itself.
+        return Negation(found) if tree.args.get("negate") else found
 
     def _comparison(self, tree: exp.Expr) -> Node:
         if type(tree) in _COMPARISONS:

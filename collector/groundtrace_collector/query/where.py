@@ -231,7 +231,7 @@ class _Compiler:
             moment = parse_time(value, now=self.now)
         except ValueError as error:
             raise _refused(node, str(error)) from None
-        return f"fromUnixTimestamp64Nano({self._bind('Int64', moment)})"
+        return self._bind("Int64", moment)
 
     def _bind(self, type_: str, value: object) -> str:
         return f"{{{self._parameter(value)}:{type_}}}"

@@ -1,0 +1,62 @@
+"""Saved cohorts: a name for a where-expression."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from groundtrace_collector.query.errors import QueryError, suggestion
+from groundtrace_collector.query.times import iso_time, nanoseconds
+from groundtrace_collector.query.where import compile_where
+from groundtrace_collector.store.sql import statement
+
+if TYPE_CHECKING:
+    from groundtrace_collector.store.store import Store
+
+MAX_NAME = 200
+
+
+async def list_saved(store: Store) -> list[dict[str, Any]]:
+    """`{"name", "expression", "created_at"}` of every saved cohort, by name."""
+    rows = await store.query(statement(__package__, "saved_cohorts"))
+    return [
+        {
+            "name": row["Name"],
+            "expression": row["Expression"],
+            "created_at": iso_time(nanoseconds(row["CreatedAt"])),
+        }
+        for row in rows
+    ]
+
+
+async def saved_expression(store: Store, name: str) -> str:
+    """The expression saved as ``name``; raises QueryError that names the cohorts there are."""
+    saved = {row["name"]: str(row["expression"]) for row in await list_saved(store)}
+    if name in saved:
+        return saved[name]
+    known = f"the saved cohorts are {', '.join(saved)}" if saved else "no cohort is saved"
+    raise QueryError("unknown_cohort", f"no cohort is saved as {name!r}{suggestion(name, saved)}; {known}")
+
+
+async def save_cohort(store: Store, *, name: str, expression: str) -> dict[str, Any]:
+    """Keep ``expression`` under ``name``, in place of what was there; returns it as listed.
+
+    Raises WhereError when the expression does not compile, QueryError for a name that is empty or too long.
+    """
+    if not name.strip() or len(name) > MAX_NAME or not name.isprintable():
+        raise QueryError(
+            "invalid_name", f"a cohort's name has 1 to {MAX_NAME} printable characters, got {name!r}"
+        )
+    compile_where(expression)
+    await _write(store, name=name, expression=expression, deleted=False)
+    return next(row for row in await list_saved(store) if row["name"] == name)
+
+
+async def forget_cohort(store: Store, name: str) -> None:
+    """Remove a saved cohort; raises QueryError when there is none of this name."""
+    expression = await saved_expression(store, name)
+    await _write(store, name=name, expression=expression, deleted=True)
+
+
+async def _write(store: Store, *, name: str, expression: str, deleted: bool) -> None:
+    row = {"Name": name, "Expression": expression, "Deleted": deleted, "Seq": store.next_seq()}
+    await store.insert("saved_cohorts", [row])

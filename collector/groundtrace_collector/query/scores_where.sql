@@ -1,0 +1,1 @@
+TraceId IN (SELECT TraceId FROM traces FINAL WHERE CONDITION)

@@ -1,0 +1,191 @@
+"""Lists of traces, their number, and one trace with all that is known about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from groundtrace_collector.query import shapes
+from groundtrace_collector.query.documents import documents_of
+from groundtrace_collector.query.filters import Selection, TraceFilter, selection_of
+from groundtrace_collector.query.page import Order, Position, behind, checked_limit, order_of, position_of
+from groundtrace_collector.store.sql import statement
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from groundtrace_collector.store.store import Store
+
+TraceDetail = dict[str, Any]
+"""The listed fields, and `spans`, `documents`, `evaluations`, `feedback`, `gold_document_ids`."""
+
+# Reads of a few rows: a second thread costs more than it saves.
+_ONE_THREAD = {"max_threads": 1}
+_MINUTE_NS = 60_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceQuery:
+    """A list as a user asks for it; ``order`` is `field` or `-field`, ``cursor`` a list's `next_cursor`."""
+
+    filter: TraceFilter = field(default_factory=TraceFilter)
+    limit: int | None = None
+    cursor: str | None = None
+    order: str | None = None
+
+
+class TracePage(TypedDict):
+    """One page: the traces, and the cursor of the next page or None on the last."""
+
+    traces: list[dict[str, Any]]
+    next_cursor: str | None
+
+
+async def list_traces(store: Store, query: TraceQuery) -> TracePage:
+    """The traces that match, in order; raises QueryError for parameters that cannot be understood."""
+    order, limit = order_of(query.order), checked_limit(query.limit)
+    position = position_of(query.cursor, order) if query.cursor else None
+    selection = await selection_of(store, query.filter)
+    found = await _page(store, selection, order, limit + 1, position)
+    shown = found[:limit]
+    scores = await _scores(store, [row["TraceId"] for _, row in shown])
+    return {
+        "traces": [shapes.listed_trace(row, scores.get(row["TraceId"], ())) for _, row in shown],
+        "next_cursor": shown[-1][0].text(order) if len(found) > limit else None,
+    }
+
+
+async def count_traces(store: Store, query: TraceQuery) -> dict[str, int]:
+    """`{"traces", "spans"}` of the traces that match; limit, cursor and order do not matter."""
+    selection = await selection_of(store, query.filter)
+    sql = statement(__package__, "traces_count").replace("CONDITION", selection.sql)
+    (row,) = await store.query(sql, selection.parameters)
+    return {"traces": int(row["Traces"]), "spans": int(row["Spans"])}
+
+
+async def get_trace(store: Store, trace_id: str, project: str | None = None) -> TraceDetail | None:
+    """Everything about one trace, or None when it is not stored (in ``project``, where given).
+
+    A span arrives before its trace is settled, at most a second later; until then the answer is None.
+    """
+    rows = await _newest(store, [trace_id], project=project)
+    if not rows:
+        return None
+    # One id in two projects is a sender's mistake; the newer trace is shown.
+    row = max(rows, key=lambda each: int(each["StartedNs"]))
+    spans = await _spans(store, row)
+    bounds = _bounds(row)
+    scores = await _scores(store, [trace_id])
+    documents = await store.query(statement(__package__, "trace_documents"), bounds, settings=_ONE_THREAD)
+    of_trace = {"trace_id": trace_id, "project": row["Project"]}
+    evaluations = await store.query(
+        statement(__package__, "trace_evaluations"), of_trace, settings=_ONE_THREAD
+    )
+    feedback = await store.query(statement(__package__, "trace_feedback"), of_trace, settings=_ONE_THREAD)
+    return {
+        **shapes.listed_trace(row, scores.get(trace_id, ())),
+        "spans": spans,
+        "documents": documents_of(documents, spans),
+        "evaluations": [shapes.evaluation(each) for each in evaluations],
+        "feedback": [shapes.feedback(each) for each in feedback],
+        "gold_document_ids": list(row["GoldIds"]),
+    }
+
+
+async def _page(
+    store: Store, selection: Selection, order: Order, wanted: int, position: Position | None
+) -> list[tuple[Position, dict[str, Any]]]:
+    """The first ``wanted`` traces behind ``position`` with their sort keys, each in its newest version.
+
+    Candidates come in order, old versions among them. One whose version is not the newest is dropped: the
+    newest stands elsewhere in the order or no longer matches, and is found there or not at all.
+    """
+    page: list[tuple[Position, dict[str, Any]]] = []
+    # Traces that are still arriving have several versions until the next merge.
+    chunk = 3 * wanted + 50
+    while True:
+        candidates = await _candidates(store, selection, order, chunk, position)
+        pending = _last_versions(candidates)
+        while pending and len(page) < wanted:
+            window, pending = pending[: wanted - len(page)], pending[wanted - len(page) :]
+            newest = await _newest(store, [each["TraceId"] for each in window])
+            rows = {(row["Project"], row["TraceId"], row["Version"]): row for row in newest}
+            page += [(_position(each), rows[_key(each)]) for each in window if _key(each) in rows]
+        if len(page) >= wanted or len(candidates) < chunk:
+            return page
+        position, chunk = _position(candidates[-1]), 2 * chunk
+
+
+def _last_versions(candidates: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """One candidate a trace, the one of its highest version, in order."""
+    last: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for each in candidates:
+        key = (each["Project"], each["TraceId"])
+        if key not in last or each["Version"] > last[key]["Version"]:
+            last[key] = each
+    kept = {_key(each): each for each in candidates if last[(each["Project"], each["TraceId"])] is each}
+    return list(kept.values())
+
+
+def _key(row: Mapping[str, Any]) -> tuple[str, str, int]:
+    return row["Project"], row["TraceId"], row["Version"]
+
+
+def _position(candidate: Mapping[str, Any]) -> Position:
+    return Position(
+        missing=int(candidate["SortMissing"]),
+        value=candidate["SortValue"],
+        trace_id=candidate["TraceId"],
+        project=candidate["Project"],
+    )
+
+
+async def _candidates(
+    store: Store, selection: Selection, order: Order, count: int, position: Position | None
+) -> list[dict[str, Any]]:
+    after, values = behind(position, order)
+    sql = (
+        statement(__package__, "traces_candidates")
+        .replace("SORT_MISSING", order.missing_sql)
+        .replace("SORT_VALUE", order.value_sql)
+        .replace("DIRECTION", "DESC" if order.descending else "ASC")
+        .replace("AFTER_CURSOR", after)
+        .replace("CONDITION", selection.sql)
+    )
+    parameters = {**selection.parameters, **values, "candidates": count}
+    return await store.query(sql, parameters, settings=_ONE_THREAD)
+
+
+async def _newest(
+    store: Store, trace_ids: Sequence[str], *, project: str | None = None
+) -> list[dict[str, Any]]:
+    if not trace_ids:
+        return []
+    parameters = {"trace_ids": sorted(set(trace_ids)), "project": project or ""}
+    return await store.query(statement(__package__, "traces_rows"), parameters, settings=_ONE_THREAD)
+
+
+async def _scores(store: Store, trace_ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    """The score rows of each trace id, in whatever project."""
+    found: dict[str, list[dict[str, Any]]] = {trace_id: [] for trace_id in trace_ids}
+    if found:
+        sql = statement(__package__, "scores_of_traces")
+        for row in await store.query(sql, {"trace_ids": sorted(found)}, settings=_ONE_THREAD):
+            found[row["TraceId"]].append(row)
+    return found
+
+
+def _bounds(row: Mapping[str, Any]) -> dict[str, object]:
+    """The key and time of a trace's spans, with a minute of slack for what came since it was settled."""
+    return {
+        "trace_id": row["TraceId"],
+        "project": row["Project"],
+        "first_ns": int(row["FirstNs"]) - _MINUTE_NS,
+        "last_ns": int(row["LastNs"]) + _MINUTE_NS,
+    }
+
+
+async def _spans(store: Store, row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    sql = statement(__package__, "trace_spans")
+    spans = await store.query(sql, _bounds(row), settings=_ONE_THREAD)
+    return [shapes.span(span) for span in spans]

@@ -1,0 +1,3 @@
+SELECT count() AS Traces, sum(SpanCount) AS Spans
+FROM traces FINAL
+WHERE CONDITION
