@@ -13,7 +13,7 @@ from groundtrace.documents import Document
 from groundtrace.jsontext import json_text
 from groundtrace.semconv import MimeType
 from groundtrace.settings import TraceSettings
-from groundtrace.text import redacted_tree, safe_text
+from groundtrace.text import encodable, redacted_tree, safe_text
 
 AttributeValue = str | bool | int | float | Sequence[str] | Sequence[bool] | Sequence[int] | Sequence[float]
 Attributes = dict[str, AttributeValue]
@@ -115,9 +115,9 @@ def document_attributes(prefix: str, documents: Sequence[Document], settings: Tr
     attributes: Attributes = {}
     for index, document in enumerate(kept):
         if document.id is not None and settings.ids:
-            attributes[f"{prefix}.{index}.{semconv.DOCUMENT_ID}"] = document.id
+            attributes[f"{prefix}.{index}.{semconv.DOCUMENT_ID}"] = encodable(str(document.id))
         if document.score is not None:
-            attributes[f"{prefix}.{index}.{semconv.DOCUMENT_SCORE}"] = document.score
+            attributes[f"{prefix}.{index}.{semconv.DOCUMENT_SCORE}"] = float(document.score)
     if settings.texts:
         _add_contents(attributes, prefix, kept, share, settings, cut)
         _add_metadata(attributes, prefix, kept, share, settings, cut)
@@ -167,7 +167,9 @@ def _add_metadata(
 
 def _genai_documents(documents: Sequence[Document], settings: TraceSettings, cut: list[str]) -> Attributes:
     known = [
-        {"id": document.id} if document.score is None else {"id": document.id, "score": document.score}
+        {"id": str(document.id)}
+        if document.score is None
+        else {"id": str(document.id), "score": float(document.score)}
         for document in documents
         if document.id is not None
     ]

@@ -17,7 +17,7 @@ from groundtrace.guard import guarded
 from groundtrace.jsontext import json_text
 from groundtrace.scope import detach_quietly
 from groundtrace.settings import current_settings
-from groundtrace.text import redacted_tree
+from groundtrace.text import encodable, redacted_tree
 
 CONTEXT_KEYS: Final = (
     semconv.SESSION_ID,
@@ -85,13 +85,15 @@ class context:  # noqa: N801 - reads as a statement: with groundtrace.context(..
 
     def _joined(self, outer: Context) -> Context:
         values: dict[str, object] = dict(outer)
-        values.update({key: str(text) for key, text in self._texts.items() if text is not None})
+        values.update({key: encodable(str(text)) for key, text in self._texts.items() if text is not None})
         if self._metadata:
             values[semconv.METADATA] = _joined_metadata(outer.get(semconv.METADATA), self._metadata)
         if self._tags:
             values[semconv.TAG_TAGS] = _joined_tags(outer.get(semconv.TAG_TAGS), self._tags)
         if self._gold is not None:
-            values[semconv.GOLD_DOCUMENT_IDS] = tuple(str(document_id) for document_id in self._gold)
+            values[semconv.GOLD_DOCUMENT_IDS] = tuple(
+                encodable(str(document_id)) for document_id in self._gold
+            )
         return Context(values)
 
 
@@ -122,7 +124,7 @@ def _joined_metadata(outer: object, inner: Mapping[str, Any]) -> str:
         known = _parsed(outer)
         if isinstance(known, dict):
             metadata = {**known, **metadata}
-    return json_text(metadata, settings.max_attribute_chars)
+    return encodable(json_text(metadata, settings.max_attribute_chars))
 
 
 def _parsed(text: str) -> object:
@@ -134,4 +136,4 @@ def _parsed(text: str) -> object:
 
 def _joined_tags(outer: object, inner: Sequence[str]) -> tuple[str, ...]:
     known = outer if isinstance(outer, list | tuple) else ()
-    return tuple(dict.fromkeys([*known, *(str(tag) for tag in inner)]))
+    return tuple(dict.fromkeys([*known, *(encodable(str(tag)) for tag in inner)]))

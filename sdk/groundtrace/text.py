@@ -13,11 +13,21 @@ def safe_text(value: str, key: str, settings: TraceSettings, cut: list[str], *, 
     if redact and settings.redact:
         value = redacted(value, settings)
     limit = settings.max_attribute_chars
-    if len(value) <= limit:
-        return value
-    cut.append(key)
-    marker = f"… [{len(value) - limit} characters cut]"
-    return value[: max(limit - len(marker), 0)] + marker
+    if len(value) > limit:
+        cut.append(key)
+        marker = f"… [{len(value) - limit} characters cut]"
+        value = value[: max(limit - len(marker), 0)] + marker
+    return encodable(value)
+
+
+def encodable(value: str) -> str:
+    """``value`` without lone surrogates, which UTF-8 lacks: one of them loses a whole batch of spans."""
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return value.encode("utf-8", "replace").decode()
+    return value
 
 
 def redacted(value: str, settings: TraceSettings) -> str:

@@ -244,3 +244,12 @@ def test_merged_parts_unite_what_was_cut() -> None:
         "a": 1,
         "groundtrace.truncated": ("x", "y"),
     }
+
+
+def test_text_that_utf8_lacks_is_replaced() -> None:
+    attributes = input_attributes("caf\udce9", FULL)
+    documents = document_attributes("retrieval.documents", [Document(id="a\ud800", content="\ud800")], FULL)
+
+    assert attributes["input.value"] == "caf?"
+    assert documents["retrieval.documents.0.document.id"] == "a?"
+    assert documents["retrieval.documents.0.document.content"] == "?"
