@@ -73,7 +73,7 @@ def _begin(
 def _describe(tracer: RunTracer, run: Run, kept: object) -> Attributes:
     if not isinstance(kept, list | tuple) or not isinstance(run.instance, _Reranking):
         return {}
-    return rerank_output_attributes(kept, run.instance.documents, run, tracer.settings)
+    return rerank_output_attributes(kept, run, tracer.settings)
 
 
 def _note_scores(_encoder: object, args: tuple[Any, ...], kwargs: dict[str, Any], scores: Any) -> None:

@@ -26,7 +26,7 @@ def retrieved_attributes(found: Sequence[LangChainDocument], run: Run, settings:
         if score is None:
             score, told = told_score(document.metadata)
         sense = sense or (told if score is not None else None)
-        documents.append(_shown(document, document_id(document), score, run, settings))
+        documents.append(_shown(document, score, run, settings))
     attributes = document_attributes(semconv.RETRIEVAL_DOCUMENTS, documents, settings)
     if sense is not None:
         attributes[semconv.RETRIEVAL_SCORE_SENSE] = sense
@@ -41,28 +41,25 @@ def rerank_input_attributes(
     """``reranker.input_documents`` in the order they came, with the scores that they came with."""
     shown = []
     for document in documents:
-        known_id = document_id(document)
         score, _ = told_score(document.metadata)
+        known_id = document_id(document)
         if score is None and known_id is not None:
-            score = run.shown.get(_key(known_id, document))
-        shown.append(_shown(document, known_id, score, run, settings))
+            score = run.shown.score(known_id, document.page_content)
+        shown.append(_shown(document, score, run, settings))
     return document_attributes(semconv.RERANKER_INPUT_DOCUMENTS, shown, settings)
 
 
 def rerank_output_attributes(
-    documents: Sequence[LangChainDocument],
-    sources: Sequence[LangChainDocument],
-    run: Run,
-    settings: TraceSettings,
+    documents: Sequence[LangChainDocument], run: Run, settings: TraceSettings
 ) -> Attributes:
-    """``reranker.output_documents``, best first; ids that they lost are found in ``sources``, the input."""
+    """``reranker.output_documents``, best first, with the reranker's scores."""
     scored = run.scores or SeenScores()
     shown = []
     for document in documents:
         score = scored.find(document)
         if score is None:
             score, _ = told_score(document.metadata)
-        shown.append(_shown(document, _lasting_id(document, sources), score, run, settings))
+        shown.append(_shown(document, score, run, settings))
     return document_attributes(semconv.RERANKER_OUTPUT_DOCUMENTS, shown, settings)
 
 
@@ -87,32 +84,10 @@ def told_score(metadata: Mapping[str, Any]) -> tuple[float | None, str | None]:
     return distance, None if distance is None else semconv.SCORE_SENSE_DISTANCE
 
 
-def _lasting_id(document: LangChainDocument, sources: Sequence[LangChainDocument]) -> str | None:
-    own = document_id(document)
-    if own is not None:
-        return own
-    # Rerankers copy documents and forget the id; the text they keep.
-    source = next((one for one in sources if one is document), None) or next(
-        (one for one in sources if one.page_content == document.page_content), None
-    )
-    return None if source is None else document_id(source)
-
-
-def _shown(
-    document: LangChainDocument, known_id: str | None, score: float | None, run: Run, settings: TraceSettings
-) -> Document:
+def _shown(document: LangChainDocument, score: float | None, run: Run, settings: TraceSettings) -> Document:
     """Return the document as the span has it; a text that the trace carries already is left out."""
-    if known_id is not None:
-        key = _key(known_id, document)
-        carried = key in run.shown
-        if score is not None or not carried:
-            run.shown[key] = score
-        if carried and settings.plumbing != "full":
-            return Document(id=known_id, score=score)
-    return Document(
-        id=known_id, content=document.page_content, score=score, metadata=document.metadata or None
-    )
-
-
-def _key(known_id: str, document: LangChainDocument) -> tuple[str, int]:
-    return known_id, hash(document.page_content)
+    text = document.page_content
+    known_id = document_id(document) or run.shown.id_of(text)
+    if known_id is not None and run.shown.add(known_id, text, score) and settings.plumbing != "full":
+        return Document(id=known_id, score=score)
+    return Document(id=known_id, content=text, score=score, metadata=document.metadata or None)

@@ -13,6 +13,7 @@ from groundtrace.semconv import TRUNCATED, SpanKind
 
 if TYPE_CHECKING:
     from groundtrace_integrations.langchain.scores import SeenScores
+from groundtrace_integrations.langchain.shown import ShownDocuments
 
 RUN_KEY: Final = create_key("groundtrace-langchain-run")
 
@@ -60,9 +61,8 @@ class Run:
         self.instance: object = None
         self.prompt_version: str | None = None
         self.scores: SeenScores | None = None
-        # Documents whose text this trace carries already, by id and text's hash, with their scores;
-        # all runs of a trace share them.
-        self.shown: dict[tuple[str, int], float | None] = {} if parent is None else parent.shown
+        # All runs of a trace share it.
+        self.shown: ShownDocuments = ShownDocuments() if parent is None else parent.shown
         self.started_ns = 0
         self.first_token = False
         self.cancelled = False
