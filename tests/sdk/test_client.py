@@ -20,13 +20,6 @@ from groundtrace import (
     GroundtraceError,
     MissingExtraError,
 )
-    ApiError,
-    AsyncClient,
-    Client,
-    ConfigError,
-    ExportError,
-    GroundtraceError,
-)
 from groundtrace.frames import rows
 from tests.sdk.conftest import StubCollector
 
