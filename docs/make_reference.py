@@ -11,14 +11,14 @@ from types import ModuleType
 
 import click
 from fastapi.routing import APIRoute
-from groundtrace_collector.app import routers
-from groundtrace_collector.cli import group
-from groundtrace_collector.config import CollectorConfig
 from pydantic_core import PydanticUndefined
 
 import groundtrace
 import groundtrace_evaluators
 from groundtrace import semconv
+from groundtrace_collector.app import ROUTED
+from groundtrace_collector.commands.group import command as group
+from groundtrace_collector.config import CollectorConfig
 
 TARGET = Path(__file__).with_name("reference.md")
 
@@ -58,7 +58,7 @@ def _commands(command: click.Command, path: str) -> Iterator[str]:
 
 
 def _endpoints() -> Iterator[str]:
-    routes = [route for router in routers() for route in router.routes if isinstance(route, APIRoute)]
+    routes = [route for module in ROUTED for route in module.router.routes if isinstance(route, APIRoute)]
     for route in sorted(routes, key=lambda route: (route.path, sorted(route.methods))):
         yield f"| {', '.join(sorted(route.methods))} | `{route.path}` | {_first_line(route.endpoint)} |"
 

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import click
 import pytest
-from groundtrace_collector.cli import group
+
+from groundtrace_collector.commands.group import command as group
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
