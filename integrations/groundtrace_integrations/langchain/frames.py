@@ -45,11 +45,34 @@ class Slot:
 
 def take_slot(kind: SpanKind, run: Run) -> None:
     """Make ``run`` current in the frame that waits for it, if there is one."""
-    slot = get_current().get(_SLOT_KEY)
-    if isinstance(slot, Slot) and slot.run is None and slot.kind is kind:
+    slot = _waiting_slot()
+    if slot is not None and slot.kind is kind:
         slot.run = run
         run.instance = slot.instance
         attach(run.context())  # undone by the frame's token
+
+
+def _waiting_slot() -> Slot | None:
+    slot = get_current().get(_SLOT_KEY)
+    return slot if isinstance(slot, Slot) and slot.run is None else None
+
+
+def after_start(original: Method) -> Method:
+    """Wrap an asynchronous manager's ``on_…_start``, which a waiting frame awaits.
+
+    Older versions (seen: 0.3.9) run even inline handlers in tasks of their own there, where
+    ``take_slot`` attaches for that task only.
+    """
+
+    @functools.wraps(original)
+    async def start(self: object, *args: Any, **kwargs: Any) -> Any:
+        slot = _waiting_slot()
+        managers = await original(self, *args, **kwargs)
+        if slot is not None and slot.run is not None and get_current().get(RUN_KEY) is not slot.run:
+            attach(slot.run.context())  # undone by the frame's token
+        return managers
+
+    return start
 
 
 def around_call(tracer: RunTracer, kind: SpanKind) -> Wrap:

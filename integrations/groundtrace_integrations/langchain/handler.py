@@ -339,6 +339,9 @@ class GroundtraceHandler(BaseCallbackHandler):
         if run.span.is_recording():
             with guarded("reading a tool's output"):
                 attributes = output_attributes(self._value(output), self.tracer.settings)
+                call_id = getattr(output, "tool_call_id", None)
+                if isinstance(call_id, str):  # older versions tell it nowhere else
+                    attributes[semconv.TOOL_ID] = attributes[semconv.GEN_AI_TOOL_CALL_ID] = call_id
         self.tracer.end(run, attributes)
 
     @guarded(_ENDING)

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, Final
 
+from langchain_core.callbacks import AsyncCallbackManager
 from langchain_core.documents import BaseDocumentCompressor
 from langchain_core.embeddings import Embeddings
 from langchain_core.language_models.chat_models import BaseChatModel
@@ -55,6 +56,8 @@ def _patch_models(patches: Patches, tracer: RunTracer) -> None:
     patches.method(BaseChatModel, "_agenerate_with_cache", frames.inside_run_async(tracer, messages))
     patches.method(BaseLLM, "_generate_helper", frames.inside_run(tracer, prompts))
     patches.method(BaseLLM, "_agenerate_helper", frames.inside_run_async(tracer, prompts))
+    for start in ("on_chat_model_start", "on_llm_start"):
+        patches.method(AsyncCallbackManager, start, frames.after_start)
     for model in (BaseChatModel, BaseLLM):
         patches.method(model, "stream", frames.around_stream(tracer, SpanKind.LLM))
         patches.method(model, "astream", frames.around_async_stream(tracer, SpanKind.LLM))

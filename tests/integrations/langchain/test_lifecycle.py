@@ -7,6 +7,7 @@ from typing import Any
 
 import langchain_core.runnables.config as runnable_config
 import pytest
+from langchain_core.callbacks import AsyncCallbackManager
 from langchain_core.documents import BaseDocumentCompressor
 from langchain_core.embeddings import Embeddings
 from langchain_core.language_models import BaseChatModel, BaseLLM
@@ -28,6 +29,7 @@ from tests.integrations.langchain.parts import OverlapReranker, WordEmbeddings, 
 from tests.span_recorder import SpanRecorder
 
 HOOKED = (
+    AsyncCallbackManager,
     BaseChatModel,
     BaseLLM,
     BaseRetriever,

@@ -125,13 +125,15 @@ def test_retries_are_numbered(traced: SpanRecorder) -> None:
 
 def test_stream_closed_early_is_fine_and_cancelled_with_what_arrived(traced: SpanRecorder) -> None:
     stream: Any = streaming_model("one two three").stream("hi")
-    next(stream)
+    arrived = [next(stream).content, next(stream).content]
+    assert arrived == ["one", " "]
     stream.close()
 
     span = traced.one()
     assert span.status.name == "OK"
     assert span.attributes["groundtrace.cancelled"] is True
-    assert span.attributes["llm.output_messages.0.message.content"] == "one"
+    # Older versions leave the last chunk out.
+    assert span.attributes["llm.output_messages.0.message.content"] in {"one", "one "}
     assert span.event_names == ["First Token Stream Event"]
 
 
