@@ -24,7 +24,7 @@ GROUP BY Project, TraceId;
 -- all traces together bound what is read; traces of many days are few, their ids find them in the rest.
 CREATE OR REPLACE TEMPORARY TABLE spans ENGINE = Memory AS
 SELECT
-    Project, TraceId, SpanId, ParentSpanId, Timestamp, Duration, SpanName, ServiceName, StatusCode, Seq, ArrivedAt,
+    Project, TraceId, SpanId, ParentSpanId, Timestamp, Duration, SpanName, ServiceName, ScopeName, StatusCode, Seq, ArrivedAt,
     Kind, Model, Texts, Session, User, MetadataJson, Tags, PromptVersion, Route,
     TokensPrompt, TokensCompletion, TokensCacheRead, TokensReasoning, CostUsd,
     Shadow, Indexing, Fallback, RetryAttempt, CacheHit, CacheSimilarity, EmbeddedTexts, ErrorType, DatasetRow, GoldIds
@@ -37,13 +37,36 @@ WHERE Timestamp >= (SELECT min(FirstAt) FROM touched) AND Timestamp <= (SELECT m
 ORDER BY Seq
 LIMIT 1 BY Project, TraceId, SpanId;
 
--- Tokens and cost count once a call: an LLM span above another LLM span that has them (its parent, or one step
--- further up) is a framework's view of the same call.
+-- Tokens and cost count once a call. A framework's view of a client's call does not count: an LLM span above
+-- another one that has tokens (its parent, or one step further up); and where two instrumentations describe
+-- the same calls side by side (as many, with the same tokens), the one whose spans begin first, which is outside.
 CREATE OR REPLACE TEMPORARY TABLE covered ENGINE = Memory AS
-SELECT DISTINCT child.TraceId AS TraceId, arrayJoin([child.ParentSpanId, parent.ParentSpanId]) AS SpanId
-FROM (SELECT TraceId, SpanId, ParentSpanId FROM spans
-      WHERE Kind = 'LLM' AND (TokensPrompt IS NOT NULL OR TokensCompletion IS NOT NULL OR CostUsd IS NOT NULL)) AS child
-LEFT ANY JOIN spans AS parent ON child.TraceId = parent.TraceId AND child.ParentSpanId = parent.SpanId;
+WITH calls AS
+(
+    SELECT TraceId, SpanId, ParentSpanId, ScopeName, Timestamp, TokensPrompt, TokensCompletion
+    FROM spans
+    WHERE Kind = 'LLM' AND (TokensPrompt IS NOT NULL OR TokensCompletion IS NOT NULL OR CostUsd IS NOT NULL)
+)
+SELECT call.TraceId AS TraceId, arrayJoin([call.ParentSpanId, parent.ParentSpanId]) AS SpanId
+FROM calls AS call
+LEFT ANY JOIN (SELECT TraceId, SpanId, ParentSpanId FROM spans) AS parent
+    ON call.TraceId = parent.TraceId AND call.ParentSpanId = parent.SpanId
+UNION ALL
+SELECT TraceId, arrayJoin(arrayFlatten(arrayMap(scope -> scope.2,
+    arrayFilter((scope, i) -> i < length(scopes) AND length(scope.2) = length(scopes[-1].2), scopes, arrayEnumerate(scopes))))) AS SpanId
+FROM
+(
+    SELECT TraceId, arraySort(scope -> scope.1, groupArray((Began, SpanIds))) AS scopes
+    FROM
+    (
+        SELECT TraceId, TokensPrompt, TokensCompletion, ScopeName, min(Timestamp) AS Began, groupArray(SpanId) AS SpanIds
+        FROM calls
+        WHERE TraceId IN (SELECT TraceId FROM calls GROUP BY TraceId HAVING uniqExact(ScopeName) > 1)
+        GROUP BY TraceId, TokensPrompt, TokensCompletion, ScopeName
+    )
+    GROUP BY TraceId, TokensPrompt, TokensCompletion
+    HAVING length(scopes) > 1
+);
 
 -- A trace in the making: all but the texts. `place` puts the root first: the span without parent, else the
 -- earliest whose parent is not stored, else (a circle) the earliest.
@@ -105,7 +128,7 @@ FROM
 (
     SELECT
         span.*,
-        (multiIf(span.ParentSpanId = '', 0, parent.SpanId = '', 1, 2), span.Timestamp, span.SpanId) AS place,
+        bitShiftLeft(multiIf(span.ParentSpanId = '', 0, parent.SpanId = '', 1, 2)::UInt64, 62) + toUnixTimestamp64Nano(span.Timestamp)::UInt64 AS place,
         span.Kind = 'LLM' AND (span.TraceId, span.SpanId) NOT IN (SELECT TraceId, SpanId FROM covered) AS is_call
     FROM spans AS span
     LEFT ANY JOIN (SELECT TraceId, SpanId FROM spans) AS parent
@@ -117,51 +140,62 @@ GROUP BY Project, TraceId;
 -- frameworks put around them.
 CREATE OR REPLACE TEMPORARY TABLE texts ENGINE = Memory AS
 WITH
-    (text, names) -> firstNonDefault(
-        JSONExtractString(text, names[1]), JSONExtractString(text, names[2]), JSONExtractString(text, names[3]),
-        JSONExtractString(text, names[4]), JSONExtractString(text, names[5]), JSONExtractString(text, names[6])) AS member,
+    (text, names) -> arrayFirst(member -> member != '', arrayMap(name -> JSONExtractString(text, name), names)) AS named,
     (text, names) -> multiIf(
         startsWith(text, '"') AND isValidJSON(text), JSONExtractString(text),
-        startsWith(text, '{') AND isValidJSON(text) AND member(text, names) != '', member(text, names),
+        startsWith(text, '{') AND isValidJSON(text), firstNonDefault(named(text, names), text),
         text) AS unwrapped,
-    messages -> arrayStringConcat(arrayMap(
+    message -> arrayStringConcat(arrayMap(
         part -> JSONExtractString(part, 'content'),
-        arrayFilter(part -> JSONExtractString(part, 'type') = 'text', JSONExtractArrayRaw(messages, 'parts'))), '\n') AS message_text
+        arrayFilter(part -> JSONExtractString(part, 'type') = 'text', JSONExtractArrayRaw(message, 'parts'))), '\n') AS message_text
 SELECT
     TraceId, SpanId,
-    unwrapped(firstNonDefault(
-        SpanAttributes['input.value'],
-        message_text(arrayLast(m -> JSONExtractString(m, 'role') = 'user', JSONExtractArrayRaw(SpanAttributes['gen_ai.input.messages']))),
-        SpanAttributes['gen_ai.retrieval.query.text'],
-        SpanAttributes['gen_ai.retrieval.query'],
-        SpanAttributes['traceloop.entity.input'],
-        SpanAttributes['gen_ai.task.input'],
-        SpanAttributes['reranker.query'],
-        SpanAttributes['llm.input_messages.1.message.content'],
-        SpanAttributes['llm.input_messages.0.message.content'],
-        SpanAttributes['gen_ai.prompt.1.content'],
-        SpanAttributes['gen_ai.prompt.0.content']),
-        ['question', 'query', 'input', 'user_input', 'prompt', 'text']) AS Input,
-    unwrapped(firstNonDefault(
-        SpanAttributes['output.value'],
-        SpanAttributes['llm.output_messages.0.message.content'],
-        message_text(JSONExtractArrayRaw(SpanAttributes['gen_ai.output.messages'])[1]),
-        SpanAttributes['gen_ai.completion.0.content'],
-        SpanAttributes['traceloop.entity.output'],
-        SpanAttributes['gen_ai.task.output']),
-        ['answer', 'output', 'result', 'response', 'text', 'content']) AS Output
-FROM otel_traces
-WHERE Timestamp >= (SELECT min(FirstSpanAt) FROM settling) AND Timestamp <= (SELECT max(LastSpanAt) FROM settling)
-    AND (TraceId, SpanId) IN (
-        SELECT TraceId, QuerySpanId FROM settling WHERE QuerySpanId != ''
-        UNION ALL
-        SELECT TraceId, AnswerSpanId FROM settling WHERE AnswerSpanId != '')
-LIMIT 1 BY TraceId, SpanId;
+    unwrapped(InputText, ['question', 'query', 'input', 'inputs', 'user_input', 'prompt', 'text']) AS Input,
+    unwrapped(OutputText, ['answer', 'output', 'outputs', 'result', 'response', 'text', 'content']) AS Output
+FROM
+(
+    SELECT
+        TraceId, SpanId,
+        -- What a user said last; an LLM's own input.value is the provider's request.
+        arrayLast((key, value) -> value = 'user' AND match(key, '^(llm[.]|gen_ai[.])input_messages?[.].*[.]role$'),
+            mapKeys(SpanAttributes), mapValues(SpanAttributes)) AS user_role,
+        firstNonDefault(
+            if(user_role = '', '', SpanAttributes[replaceOne(user_role, '.role', '.content')]),
+            SpanAttributes['input.value'],
+            message_text(arrayLast(m -> JSONExtractString(m, 'role') = 'user', JSONExtractArrayRaw(SpanAttributes['gen_ai.input.messages']))),
+            SpanAttributes['gen_ai.retrieval.query.text'],
+            SpanAttributes['gen_ai.retrieval.query'],
+            SpanAttributes['traceloop.entity.input'],
+            SpanAttributes['gen_ai.task.input'],
+            SpanAttributes['reranker.query'],
+            SpanAttributes['gen_ai.prompt.1.content'],
+            SpanAttributes['gen_ai.prompt.0.content']) AS InputText,
+        firstNonDefault(
+            SpanAttributes['llm.output_messages.0.message.content'],
+            SpanAttributes['gen_ai.output.messages.0.message.content'],
+            message_text(JSONExtractArrayRaw(SpanAttributes['gen_ai.output.messages'])[1]),
+            SpanAttributes['gen_ai.completion.0.content'],
+            SpanAttributes['output.value'],
+            SpanAttributes['traceloop.entity.output'],
+            SpanAttributes['gen_ai.task.output']) AS OutputText
+    FROM otel_traces
+    WHERE Timestamp >= (SELECT min(FirstSpanAt) FROM settling) AND Timestamp <= (SELECT max(LastSpanAt) FROM settling)
+        AND (TraceId, SpanId) IN (
+            SELECT TraceId, QuerySpanId FROM settling WHERE QuerySpanId != ''
+            UNION ALL
+            SELECT TraceId, AnswerSpanId FROM settling WHERE AnswerSpanId != '')
+    LIMIT 1 BY TraceId, SpanId
+);
 
 -- The documents of each trace's last retriever and last reranker, best first. A reranker's output seldom
--- carries text: what it is worth to an evaluator is known by id from any stage that has it.
+-- carries text: what it is worth to an evaluator is known by id from any stage that has it. A thousand
+-- documents of a trace are looked at, no more.
 CREATE OR REPLACE TEMPORARY TABLE documents ENGINE = Memory AS
-WITH found AS
+SELECT
+    TraceId,
+    groupArray(1000)((SpanId, Stage, Rank, DocumentId, Score, ContentHash)) AS List,
+    arrayFilter(x -> x.6 != 0, List) AS WithText
+FROM
 (
     SELECT TraceId, SpanId, Stage, Rank, DocumentId, Score, ContentHash
     FROM retrieved_documents
@@ -171,15 +205,7 @@ WITH found AS
         AND TraceId IN (SELECT TraceId FROM settling WHERE LastRetriever != '' OR LastReranker != '')
     LIMIT 1 BY TraceId, SpanId, Stage, Rank
 )
-SELECT
-    TraceId, SpanId, Stage,
-    arraySort(x -> x.1, groupArray((Rank, DocumentId, Score, if(ContentHash = 0, known.Hash, ContentHash)))) AS List
-FROM found
-LEFT ANY JOIN (SELECT TraceId, DocumentId, max(ContentHash) AS Hash FROM found GROUP BY TraceId, DocumentId) AS known
-    ON found.TraceId = known.TraceId AND found.DocumentId = known.DocumentId
-WHERE Stage != 'rerank_in' AND (TraceId, SpanId) IN (
-    SELECT TraceId, LastRetriever FROM settling UNION ALL SELECT TraceId, LastReranker FROM settling)
-GROUP BY TraceId, SpanId, Stage;
+GROUP BY TraceId;
 
 INSERT INTO traces
 (
@@ -191,30 +217,35 @@ INSERT INTO traces
     CacheHit, CacheSimilarity, EmbeddedTexts, EmbeddingNs
 )
 WITH
-    if(notEmpty(reranked.List), reranked.List, retrieved.List) AS context,
     json -> CAST(arrayFilter(x -> x.2 != 'null', JSONExtractKeysAndValuesRaw(json)), 'Map(String, String)') AS members
 SELECT
-    trace.Project, trace.TraceId, {version:UInt64}, LastSeq, LastArrivedAt,
+    Project, TraceId, {version:UInt64}, LastSeq, LastArrivedAt,
     if(HasRoot, RootAt, FirstSpanAt), FirstSpanAt, LastSpanAt, DurationNs, Name, Service,
-    Status, HasRoot, NOT HasRoot, RootSpanId, SpanCount, Session, User,
-    query.Input AS Query,
-    answer.Output AS Answer,
+    Status, HasRoot, NOT HasRoot, RootSpanId, SpanCount, Session, User, Query, Answer,
     if(Query = '', 0, cityHash64(lowerUTF8(trimBoth(replaceRegexpAll(Query, '\\s+', ' '))))),
-    cityHash64(Query, Answer, context.2, context.4),
+    cityHash64(Query, Answer, Context.4, arrayMap(x -> if(x.6 != 0, x.6, (WithText.6)[indexOf(WithText.4, x.4)]), Context)),
     Encoder, Encoders, Reranker, LlmModel, PromptVersion, Route,
     TokensPrompt, TokensCompletion, TokensCacheRead, TokensReasoning, CostUsd,
     mapApply((k, v) -> (k, if(startsWith(v, '"'), JSONExtractString(v), v)),
         if(length(Metadatas) = 1, members(Metadatas[1]),
             arrayFold((union, json) -> mapUpdate(union, members(json)), arrayReverse(Metadatas), CAST(map(), 'Map(String, String)')))),
     Tags, SpanKinds, SpanNs, ErrorTypes,
-    retrieved.List.2,
-    context.2,
-    arrayMap(x -> assumeNotNull(x), arrayFilter(x -> isNotNull(x), reranked.List.3)),
+    Retrieved.4,
+    Context.4,
+    arrayMap(x -> assumeNotNull(x), arrayFilter(x -> isNotNull(x), Reranked.5)),
     GoldIds, DatasetRow, Retries, Fallback, CacheHit, CacheSimilarity, EmbeddedTexts, EmbeddingNs
-FROM settling AS trace
-LEFT ANY JOIN texts AS query ON trace.TraceId = query.TraceId AND trace.QuerySpanId = query.SpanId
-LEFT ANY JOIN texts AS answer ON trace.TraceId = answer.TraceId AND trace.AnswerSpanId = answer.SpanId
-LEFT ANY JOIN (SELECT TraceId, SpanId, List FROM documents WHERE Stage = 'retrieved') AS retrieved
-    ON trace.TraceId = retrieved.TraceId AND trace.LastRetriever = retrieved.SpanId
-LEFT ANY JOIN (SELECT TraceId, SpanId, List FROM documents WHERE Stage = 'rerank_out') AS reranked
-    ON trace.TraceId = reranked.TraceId AND trace.LastReranker = reranked.SpanId;
+FROM
+(
+    SELECT
+        trace.* EXCEPT (TraceId), trace.TraceId AS TraceId,
+        query.Input AS Query,
+        answer.Output AS Answer,
+        document.WithText AS WithText,
+        arraySort(x -> x.3, arrayFilter(x -> x.2 = 'retrieved' AND x.1 = LastRetriever, document.List)) AS Retrieved,
+        arraySort(x -> x.3, arrayFilter(x -> x.2 = 'rerank_out' AND x.1 = LastReranker, document.List)) AS Reranked,
+        if(notEmpty(Reranked), Reranked, Retrieved) AS Context
+    FROM settling AS trace
+    LEFT ANY JOIN texts AS query ON trace.TraceId = query.TraceId AND trace.QuerySpanId = query.SpanId
+    LEFT ANY JOIN texts AS answer ON trace.TraceId = answer.TraceId AND trace.AnswerSpanId = answer.SpanId
+    LEFT ANY JOIN documents AS document ON trace.TraceId = document.TraceId
+);

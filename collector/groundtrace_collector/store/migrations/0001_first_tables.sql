@@ -31,68 +31,99 @@ CREATE TABLE IF NOT EXISTS otel_traces
     ScopeSchemaUrl LowCardinality(String) CODEC(ZSTD(1)),
     ScopeAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
 
+    -- Which of the values below each attribute is, by number; 0 for none of them and for an empty value. The names
+    -- are looked up once a block in the dictionary of keys, then each column is one search in small numbers.
+    -- Where two vocabularies name one value, the attribute that comes first in the span is taken.
+    facts Array(UInt8) EPHEMERAL arrayMap(
+        (key, value) -> if(value = '', 0, transform(key,
+            [
+                'openinference.span.kind',
+                'gen_ai.operation.name',
+                'gen_ai.span.kind', 'fi.span.kind',
+                'llm.request.type',
+                'traceloop.span.kind',
+                'db.system', 'db.system.name',
+                'db.operation', 'db.operation.name', 'db.vector.operation',
+                'gen_ai.response.model', 'llm.response.model_name',
+                'llm.model_name', 'embedding.model_name', 'reranker.model_name', 'gen_ai.reranker.model', 'gen_ai.request.model', 'llm.request.model_name',
+                'embedding.model_version',
+                'input.value', 'gen_ai.input.messages', 'gen_ai.retrieval.query.text', 'gen_ai.retrieval.query', 'traceloop.entity.input', 'gen_ai.task.input', 'llm.input_messages.0.message.content', 'gen_ai.input.messages.0.message.content', 'gen_ai.prompt.0.content', 'reranker.query',
+                'output.value', 'llm.output_messages.0.message.content', 'gen_ai.output.messages', 'gen_ai.output.messages.0.message.content', 'gen_ai.completion.0.content', 'traceloop.entity.output', 'gen_ai.task.output',
+                'session.id', 'gen_ai.conversation.id', 'traceloop.association.properties.session_id',
+                'user.id', 'enduser.id', 'traceloop.association.properties.user_id',
+                'metadata',
+                'tag.tags',
+                'llm.prompt_template.version',
+                'groundtrace.route',
+                'llm.token_count.prompt', 'gen_ai.usage.input_tokens', 'gen_ai.usage.prompt_tokens',
+                'llm.token_count.completion', 'gen_ai.usage.output_tokens', 'gen_ai.usage.completion_tokens',
+                'llm.token_count.prompt_details.cache_read', 'llm.token_count.prompt_details.cache_input', 'gen_ai.usage.cache_read.input_tokens', 'gen_ai.usage.cache_read_input_tokens', 'gen_ai.usage.cache_read_tokens', 'gen_ai.usage.input_tokens.cache_read',
+                'llm.token_count.completion_details.reasoning', 'gen_ai.usage.reasoning.output_tokens', 'gen_ai.usage.output_tokens.reasoning', 'gen_ai.usage.reasoning_tokens',
+                'llm.cost.total', 'gen_ai.cost.total',
+                'groundtrace.shadow',
+                'groundtrace.indexing',
+                'groundtrace.fallback',
+                'groundtrace.retry.attempt',
+                'groundtrace.cache.hit',
+                'groundtrace.cache.similarity',
+                'groundtrace.dataset.row',
+                'groundtrace.gold.document_ids',
+                'error.type'
+            ],
+            [1, 2, 3, 3, 4, 5, 6, 6, 7, 7, 7, 10, 10, 11, 11, 11, 11, 11, 11, 12, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 21, 21, 21, 21, 21, 21, 21, 30, 30, 30, 31, 31, 31, 32, 33, 34, 35, 40, 40, 40, 41, 41, 41, 42, 42, 42, 42, 42, 42, 43, 43, 43, 43, 44, 44, 50, 51, 52, 53, 54, 55, 56, 57, 58], 0)::UInt8),
+        mapKeys(SpanAttributes), mapValues(SpanAttributes)),
     -- What the span is, in OpenInference's words, whichever of the four vocabularies it speaks.
     Kind LowCardinality(String) DEFAULT multiIf(
-        SpanAttributes['openinference.span.kind'] != '',
-            if(upper(SpanAttributes['openinference.span.kind']) = 'UNKNOWN', '', upper(SpanAttributes['openinference.span.kind'])),
-        SpanAttributes['gen_ai.operation.name'] IN ('chat', 'generate_content', 'text_completion', 'completion'), 'LLM',
-        SpanAttributes['gen_ai.operation.name'] IN ('embeddings', 'embedding'), 'EMBEDDING',
-        SpanAttributes['gen_ai.operation.name'] IN ('retrieval', 'vector_db_retrieve', 'search_memory'), 'RETRIEVER',
-        SpanAttributes['gen_ai.operation.name'] IN ('rerank', 'reranker'), 'RERANKER',
-        SpanAttributes['gen_ai.operation.name'] IN ('invoke_agent', 'create_agent', 'plan'), 'AGENT',
-        SpanAttributes['gen_ai.operation.name'] IN ('invoke_workflow', 'execute_task'), 'CHAIN',
-        SpanAttributes['gen_ai.operation.name'] = 'execute_tool' OR SpanAttributes['gen_ai.operation.name'] LIKE '%\_memory%', 'TOOL',
-        firstNonDefault(SpanAttributes['gen_ai.span.kind'], SpanAttributes['fi.span.kind']) != '',
-            if(upper(firstNonDefault(SpanAttributes['gen_ai.span.kind'], SpanAttributes['fi.span.kind'])) = 'VECTOR_DB',
-                if(lower(firstNonDefault(SpanAttributes['db.operation.name'], SpanAttributes['db.operation'], SpanAttributes['db.vector.operation'])) IN ('query', 'search', 'similarity_search'), 'RETRIEVER', 'TOOL'),
-                if(upper(firstNonDefault(SpanAttributes['gen_ai.span.kind'], SpanAttributes['fi.span.kind'])) = 'UNKNOWN', '', upper(firstNonDefault(SpanAttributes['gen_ai.span.kind'], SpanAttributes['fi.span.kind'])))),
-        SpanAttributes['llm.request.type'] IN ('chat', 'completion'), 'LLM',
-        SpanAttributes['llm.request.type'] = 'embedding', 'EMBEDDING',
-        SpanAttributes['llm.request.type'] = 'rerank', 'RERANKER',
-        SpanAttributes['traceloop.span.kind'] IN ('workflow', 'task'), 'CHAIN',
-        SpanAttributes['traceloop.span.kind'] = 'agent', 'AGENT',
-        SpanAttributes['traceloop.span.kind'] = 'tool', 'TOOL',
-        firstNonDefault(SpanAttributes['db.system.name'], SpanAttributes['db.system']) != ''
-            AND lower(firstNonDefault(SpanAttributes['db.operation.name'], SpanAttributes['db.operation'])) IN ('query', 'search', 'similarity_search', 'hybrid_search'), 'RETRIEVER',
+        has(facts, 1), if(upper(mapValues(SpanAttributes)[indexOf(facts, 1)]) = 'UNKNOWN', '', upper(mapValues(SpanAttributes)[indexOf(facts, 1)])),
+        mapValues(SpanAttributes)[indexOf(facts, 5)] = 'workflow', 'CHAIN',
+        has(facts, 2), multiIf(
+            mapValues(SpanAttributes)[indexOf(facts, 2)] IN ('chat', 'generate_content', 'text_completion', 'completion'), 'LLM',
+            mapValues(SpanAttributes)[indexOf(facts, 2)] IN ('embeddings', 'embedding'), 'EMBEDDING',
+            mapValues(SpanAttributes)[indexOf(facts, 2)] IN ('retrieval', 'vector_db_retrieve', 'search_memory'), 'RETRIEVER',
+            mapValues(SpanAttributes)[indexOf(facts, 2)] IN ('rerank', 'reranker'), 'RERANKER',
+            mapValues(SpanAttributes)[indexOf(facts, 2)] IN ('invoke_agent', 'create_agent', 'plan'), 'AGENT',
+            mapValues(SpanAttributes)[indexOf(facts, 2)] IN ('invoke_workflow', 'execute_task'), 'CHAIN',
+            mapValues(SpanAttributes)[indexOf(facts, 2)] = 'execute_tool' OR mapValues(SpanAttributes)[indexOf(facts, 2)] LIKE '%\_memory%', 'TOOL',
+            upper(mapValues(SpanAttributes)[indexOf(facts, 3)])),
+        has(facts, 3), if(upper(mapValues(SpanAttributes)[indexOf(facts, 3)]) = 'VECTOR_DB',
+            if(lower(mapValues(SpanAttributes)[indexOf(facts, 7)]) IN ('query', 'search', 'similarity_search', 'hybrid_search'), 'RETRIEVER', 'TOOL'),
+            if(upper(mapValues(SpanAttributes)[indexOf(facts, 3)]) = 'UNKNOWN', '', upper(mapValues(SpanAttributes)[indexOf(facts, 3)]))),
+        has(facts, 4), transform(mapValues(SpanAttributes)[indexOf(facts, 4)], ['chat', 'completion', 'embedding', 'rerank'], ['LLM', 'LLM', 'EMBEDDING', 'RERANKER'], ''),
+        has(facts, 5), transform(mapValues(SpanAttributes)[indexOf(facts, 5)], ['task', 'agent', 'tool'], ['CHAIN', 'AGENT', 'TOOL'], ''),
+        has(facts, 6) AND lower(mapValues(SpanAttributes)[indexOf(facts, 7)]) IN ('query', 'search', 'similarity_search', 'hybrid_search'), 'RETRIEVER',
         '') CODEC(ZSTD(1)),
     -- The model of an LLM, EMBEDDING (name@version) or RERANKER span; 'unknown' is OpenLLMetry's word for none.
-    Model LowCardinality(String) DEFAULT if(multiIf(
-        Kind = 'EMBEDDING', concat(firstNonDefault(SpanAttributes['embedding.model_name'], SpanAttributes['gen_ai.request.model'], SpanAttributes['gen_ai.response.model'], SpanAttributes['llm.model_name']),
-            if(SpanAttributes['embedding.model_version'] = '', '', concat('@', SpanAttributes['embedding.model_version']))),
-        Kind = 'RERANKER', firstNonDefault(SpanAttributes['reranker.model_name'], SpanAttributes['gen_ai.reranker.model'], SpanAttributes['gen_ai.request.model']),
-        Kind = 'LLM', firstNonDefault(SpanAttributes['llm.request.model_name'], SpanAttributes['llm.model_name'], SpanAttributes['gen_ai.request.model'], SpanAttributes['gen_ai.response.model'], SpanAttributes['llm.response.model_name']),
-        '') = 'unknown', '', multiIf(
-        Kind = 'EMBEDDING', concat(firstNonDefault(SpanAttributes['embedding.model_name'], SpanAttributes['gen_ai.request.model'], SpanAttributes['gen_ai.response.model'], SpanAttributes['llm.model_name']),
-            if(SpanAttributes['embedding.model_version'] = '', '', concat('@', SpanAttributes['embedding.model_version']))),
-        Kind = 'RERANKER', firstNonDefault(SpanAttributes['reranker.model_name'], SpanAttributes['gen_ai.reranker.model'], SpanAttributes['gen_ai.request.model']),
-        Kind = 'LLM', firstNonDefault(SpanAttributes['llm.request.model_name'], SpanAttributes['llm.model_name'], SpanAttributes['gen_ai.request.model'], SpanAttributes['gen_ai.response.model'], SpanAttributes['llm.response.model_name']),
-        '')) CODEC(ZSTD(1)),
+    Model LowCardinality(String) DEFAULT if(Kind IN ('LLM', 'EMBEDDING', 'RERANKER'),
+        concat(
+            if(mapValues(SpanAttributes)[indexOf(facts, 10)] IN ('', 'unknown'), mapValues(SpanAttributes)[indexOf(facts, 11)], mapValues(SpanAttributes)[indexOf(facts, 10)]),
+            if(Kind = 'EMBEDDING' AND has(facts, 12), concat('@', mapValues(SpanAttributes)[indexOf(facts, 12)]), '')),
+        '') CODEC(ZSTD(1)),
     -- 1: the span has an input text, 2: an output text; the texts themselves stay in the attributes.
-    Texts UInt8 DEFAULT
-        (firstNonDefault(SpanAttributes['input.value'], SpanAttributes['gen_ai.input.messages'], SpanAttributes['gen_ai.retrieval.query.text'], SpanAttributes['gen_ai.retrieval.query'], SpanAttributes['traceloop.entity.input'], SpanAttributes['gen_ai.task.input'], SpanAttributes['llm.input_messages.0.message.content'], SpanAttributes['gen_ai.prompt.0.content'], SpanAttributes['reranker.query']) != '')
-        + 2 * (firstNonDefault(SpanAttributes['output.value'], SpanAttributes['llm.output_messages.0.message.content'], SpanAttributes['gen_ai.output.messages'], SpanAttributes['gen_ai.completion.0.content'], SpanAttributes['traceloop.entity.output'], SpanAttributes['gen_ai.task.output']) != '') CODEC(ZSTD(1)),
-    Session String DEFAULT firstNonDefault(SpanAttributes['session.id'], SpanAttributes['gen_ai.conversation.id'], SpanAttributes['traceloop.association.properties.session_id']) CODEC(ZSTD(1)),
-    User String DEFAULT firstNonDefault(SpanAttributes['user.id'], SpanAttributes['enduser.id'], SpanAttributes['traceloop.association.properties.user_id']) CODEC(ZSTD(1)),
-    MetadataJson String DEFAULT SpanAttributes['metadata'] CODEC(ZSTD(1)),
-    Tags Array(String) DEFAULT JSONExtract(SpanAttributes['tag.tags'], 'Array(String)') CODEC(ZSTD(1)),
-    PromptVersion LowCardinality(String) DEFAULT SpanAttributes['llm.prompt_template.version'] CODEC(ZSTD(1)),
-    Route LowCardinality(String) DEFAULT SpanAttributes['groundtrace.route'] CODEC(ZSTD(1)),
-    TokensPrompt Nullable(UInt64) DEFAULT toUInt64OrNull(firstNonDefault(SpanAttributes['llm.token_count.prompt'], SpanAttributes['gen_ai.usage.input_tokens'], SpanAttributes['gen_ai.usage.prompt_tokens'])) CODEC(ZSTD(1)),
-    TokensCompletion Nullable(UInt64) DEFAULT toUInt64OrNull(firstNonDefault(SpanAttributes['llm.token_count.completion'], SpanAttributes['gen_ai.usage.output_tokens'], SpanAttributes['gen_ai.usage.completion_tokens'])) CODEC(ZSTD(1)),
-    TokensCacheRead Nullable(UInt64) DEFAULT toUInt64OrNull(firstNonDefault(SpanAttributes['llm.token_count.prompt_details.cache_read'], SpanAttributes['llm.token_count.prompt_details.cache_input'], SpanAttributes['gen_ai.usage.cache_read.input_tokens'], SpanAttributes['gen_ai.usage.cache_read_input_tokens'], SpanAttributes['gen_ai.usage.cache_read_tokens'], SpanAttributes['gen_ai.usage.input_tokens.cache_read'])) CODEC(ZSTD(1)),
-    TokensReasoning Nullable(UInt64) DEFAULT toUInt64OrNull(firstNonDefault(SpanAttributes['llm.token_count.completion_details.reasoning'], SpanAttributes['gen_ai.usage.reasoning.output_tokens'], SpanAttributes['gen_ai.usage.output_tokens.reasoning'], SpanAttributes['gen_ai.usage.reasoning_tokens'])) CODEC(ZSTD(1)),
-    CostUsd Nullable(Float64) DEFAULT toFloat64OrNull(firstNonDefault(SpanAttributes['llm.cost.total'], SpanAttributes['gen_ai.cost.total'])) CODEC(ZSTD(1)),
-    Shadow Bool DEFAULT SpanAttributes['groundtrace.shadow'] = 'true' CODEC(ZSTD(1)),
-    Indexing Bool DEFAULT SpanAttributes['groundtrace.indexing'] = 'true' CODEC(ZSTD(1)),
-    Fallback Bool DEFAULT SpanAttributes['groundtrace.fallback'] = 'true' CODEC(ZSTD(1)),
-    RetryAttempt UInt32 DEFAULT toUInt32OrZero(SpanAttributes['groundtrace.retry.attempt']) CODEC(ZSTD(1)),
-    CacheHit Nullable(Bool) DEFAULT if(SpanAttributes['groundtrace.cache.hit'] = '', NULL, SpanAttributes['groundtrace.cache.hit'] = 'true') CODEC(ZSTD(1)),
-    CacheSimilarity Nullable(Float64) DEFAULT toFloat64OrNull(SpanAttributes['groundtrace.cache.similarity']) CODEC(ZSTD(1)),
-    EmbeddedTexts UInt32 DEFAULT if(Kind = 'EMBEDDING', toUInt32(arrayCount(k -> k LIKE 'embedding.embeddings.%.embedding.text' OR k LIKE 'gen_ai.prompt.%.content', mapKeys(SpanAttributes))), 0) CODEC(ZSTD(1)),
+    Texts UInt8 DEFAULT has(facts, 20) + 2 * has(facts, 21) CODEC(ZSTD(1)),
+    Session String DEFAULT mapValues(SpanAttributes)[indexOf(facts, 30)] CODEC(ZSTD(1)),
+    User String DEFAULT mapValues(SpanAttributes)[indexOf(facts, 31)] CODEC(ZSTD(1)),
+    MetadataJson String DEFAULT if(has(facts, 32) OR NOT has(facts, 5), mapValues(SpanAttributes)[indexOf(facts, 32)],
+        toJSONString(mapApply((key, value) -> (substring(key, 34), value), mapFilter((key, value) -> key LIKE 'traceloop.association.properties.%'
+            AND key NOT LIKE '%.session\_id' AND key NOT LIKE '%.user\_id', SpanAttributes)))) CODEC(ZSTD(1)),
+    Tags Array(String) DEFAULT JSONExtract(mapValues(SpanAttributes)[indexOf(facts, 33)], 'Array(String)') CODEC(ZSTD(1)),
+    PromptVersion LowCardinality(String) DEFAULT mapValues(SpanAttributes)[indexOf(facts, 34)] CODEC(ZSTD(1)),
+    Route LowCardinality(String) DEFAULT mapValues(SpanAttributes)[indexOf(facts, 35)] CODEC(ZSTD(1)),
+    TokensPrompt Nullable(UInt64) DEFAULT toUInt64OrNull(mapValues(SpanAttributes)[indexOf(facts, 40)]) CODEC(ZSTD(1)),
+    TokensCompletion Nullable(UInt64) DEFAULT toUInt64OrNull(mapValues(SpanAttributes)[indexOf(facts, 41)]) CODEC(ZSTD(1)),
+    TokensCacheRead Nullable(UInt64) DEFAULT toUInt64OrNull(mapValues(SpanAttributes)[indexOf(facts, 42)]) CODEC(ZSTD(1)),
+    TokensReasoning Nullable(UInt64) DEFAULT toUInt64OrNull(mapValues(SpanAttributes)[indexOf(facts, 43)]) CODEC(ZSTD(1)),
+    CostUsd Nullable(Float64) DEFAULT toFloat64OrNull(mapValues(SpanAttributes)[indexOf(facts, 44)]) CODEC(ZSTD(1)),
+    Shadow Bool DEFAULT mapValues(SpanAttributes)[indexOf(facts, 50)] = 'true' CODEC(ZSTD(1)),
+    Indexing Bool DEFAULT mapValues(SpanAttributes)[indexOf(facts, 51)] = 'true' CODEC(ZSTD(1)),
+    Fallback Bool DEFAULT mapValues(SpanAttributes)[indexOf(facts, 52)] = 'true' CODEC(ZSTD(1)),
+    RetryAttempt UInt32 DEFAULT toUInt32OrZero(mapValues(SpanAttributes)[indexOf(facts, 53)]) CODEC(ZSTD(1)),
+    CacheHit Nullable(Bool) DEFAULT if(has(facts, 54), mapValues(SpanAttributes)[indexOf(facts, 54)] = 'true', NULL) CODEC(ZSTD(1)),
+    CacheSimilarity Nullable(Float64) DEFAULT toFloat64OrNull(mapValues(SpanAttributes)[indexOf(facts, 55)]) CODEC(ZSTD(1)),
+    EmbeddedTexts UInt32 DEFAULT if(Kind = 'EMBEDDING', greatest(1, toUInt32(arrayCount(key -> key LIKE 'embedding.embeddings.%.embedding.text' OR key LIKE 'gen_ai.prompt.%.content', mapKeys(SpanAttributes)))), 0) CODEC(ZSTD(1)),
     ErrorType LowCardinality(String) DEFAULT if(StatusCode != 'Error', '', firstNonDefault(
-        arrayFirst(x -> x != '', arrayMap(e -> e['exception.type'], `Events.Attributes`)), SpanAttributes['error.type'], 'error')) CODEC(ZSTD(1)),
-    DatasetRow String DEFAULT SpanAttributes['groundtrace.dataset.row'] CODEC(ZSTD(1)),
-    GoldIds Array(String) DEFAULT JSONExtract(SpanAttributes['groundtrace.gold.document_ids'], 'Array(String)') CODEC(ZSTD(1)),
+        arrayFirst(type -> type != '', arrayMap(event -> event['exception.type'], `Events.Attributes`)), mapValues(SpanAttributes)[indexOf(facts, 58)], 'error')) CODEC(ZSTD(1)),
+    DatasetRow String DEFAULT mapValues(SpanAttributes)[indexOf(facts, 56)] CODEC(ZSTD(1)),
+    GoldIds Array(String) DEFAULT JSONExtract(mapValues(SpanAttributes)[indexOf(facts, 57)], 'Array(String)') CODEC(ZSTD(1)),
 
     INDEX idx_trace_id TraceId TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX idx_span_attr_key mapKeys(SpanAttributes) TYPE bloom_filter(0.01) GRANULARITY 1,
@@ -130,56 +161,92 @@ SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 1000, ol
     min_rows_to_fsync_after_merge = 1;
 
 -- Flattened keys carry the document's place: retrieval.documents.0.document.id is rank 1, also when a place
--- before it was dropped. `code` is the stage and the place in one number; each field is gathered by it.
+-- before it was dropped. `codes` says of each attribute which field of which place of which list it is; keys are
+-- looked up in their dictionary, so only fields of documents cost anything for each span.
 CREATE MATERIALIZED VIEW IF NOT EXISTS retrieved_documents_mv TO retrieved_documents AS
+WITH text -> if(text = '', 0, cityHash64(text)) AS text_hash
 SELECT
     Project, TraceId, SpanId, Timestamp,
     ['retrieved', 'rerank_in', 'rerank_out'][intDiv(document.1, 65536) + 1] AS Stage,
     toUInt16(document.1 % 65536 + 1) AS Rank,
     document.2 AS DocumentId,
-    document.3 AS Score,
+    toFloat64OrNull(document.3) AS Score,
     document.4 AS ContentHash,
     Seq
 FROM
 (
     SELECT
         Project, TraceId, SpanId, Timestamp, Seq,
-        arrayJoin(arrayMap(code -> tuple(
-            code,
-            firstNonDefault(ids.2[indexOf(ids.1, code)], metadata_ids.2[indexOf(metadata_ids.1, code)],
-                if(contents.2[indexOf(contents.1, code)] = 0, '', concat('content-', lower(hex(contents.2[indexOf(contents.1, code)]))))),
-            if(has(scores.1, code), scores.2[indexOf(scores.1, code)], NULL),
-            contents.2[indexOf(contents.1, code)]),
-            arraySort(arrayDistinct(arrayConcat(ids.1, scores.1, contents.1))))) AS document
+        arrayJoin(arrayConcat(others, arrayMap(
+            (place, id) -> tuple(
+                place,
+                -- A document without an id is known by its metadata's, else by its text.
+                firstNonDefault(
+                    id,
+                    if(id = '', JSONExtractString(metadatas[indexOf(metadata_places, place)], 'id'), ''),
+                    if(id = '', JSONExtractString(metadatas[indexOf(metadata_places, place)], '_id'), ''),
+                    if(id = '', JSONExtractString(metadatas[indexOf(metadata_places, place)], 'doc_id'), ''),
+                    if(id = '', JSONExtractString(metadatas[indexOf(metadata_places, place)], 'source'), ''),
+                    if(id = '', JSONExtractString(JSONExtractArrayRaw(output, 'documents')[place + 1], 'id'), ''),
+                    if(id = '' AND has(content_places, place), concat('text-', lower(hex(contents[indexOf(content_places, place)]))), '')),
+                scores[indexOf(score_places, place)],
+                contents[indexOf(content_places, place)]),
+            places, arrayMap(place -> ids[indexOf(id_places, place)], places)))) AS document
     FROM
     (
         SELECT
             Project, TraceId, SpanId, Timestamp, Seq,
-            arrayMap(x -> (x.1, x.3), arrayFilter(x -> x.2 = 'id', fields)) AS ids,
-            arrayMap(x -> (x.1, toFloat64OrNull(x.3)), arrayFilter(x -> x.2 = 'score' AND isNotNull(toFloat64OrNull(x.3)), fields)) AS scores,
-            arrayMap(x -> (x.1, cityHash64(x.3)), arrayFilter(x -> x.2 = 'content' AND x.3 != '', fields)) AS contents,
-            arrayMap(x -> (x.1, firstNonDefault(JSONExtractString(x.3, 'id'), JSONExtractString(x.3, '_id'),
-                JSONExtractString(x.3, 'doc_id'), JSONExtractString(x.3, 'source'))),
-                arrayFilter(x -> x.2 = 'metadata', fields)) AS metadata_ids
+            arrayFilter((value, code) -> code % 8 = 1, values, codes) AS ids,
+            arrayMap(code -> intDiv(code, 8), arrayFilter(code -> code % 8 = 1, codes)) AS id_places,
+            arrayFilter((value, code) -> code % 8 = 2, values, codes) AS scores,
+            arrayMap(code -> intDiv(code, 8), arrayFilter(code -> code % 8 = 2, codes)) AS score_places,
+            arrayFilter((hash, code) -> code % 8 = 3, arrayMap(value -> cityHash64(value), values), codes) AS contents,
+            arrayMap(code -> intDiv(code, 8), arrayFilter(code -> code % 8 = 3, codes)) AS content_places,
+            arrayFilter((value, code) -> code % 8 = 4, values, codes) AS metadatas,
+            arrayMap(code -> intDiv(code, 8), arrayFilter(code -> code % 8 = 4, codes)) AS metadata_places,
+            arrayDistinct(arrayMap(code -> intDiv(code, 8), arrayFilter(code -> code != 0, codes))) AS places,
+            output,
+            -- The other vocabularies: OpenTelemetry's JSON list, traceAI's two lists, OpenLLMetry's events or JSON.
+            if(notEmpty(places), [], arrayMap(
+                (document, i) -> tuple(
+                    (i - 1)::UInt32, 
+                    firstNonDefault(document.1, if(document.3 = 0, '', concat('text-', lower(hex(document.3))))),
+                    document.2, document.3),
+                arrayConcat(
+                    arrayMap(d -> (JSONExtractString(d, 'id'), JSONExtractRaw(d, 'score'), text_hash(JSONExtractString(d, 'content'))),
+                        JSONExtractArrayRaw(genai_documents)),
+                    arrayMap((id, i) -> (id, JSONExtractArrayRaw(vector_scores)[i], 0::UInt64),
+                        JSONExtract(vector_ids, 'Array(String)'), arrayEnumerate(JSONExtract(vector_ids, 'Array(String)'))),
+                    arrayMap(e -> (
+                            firstNonDefault(e['db.query.result.id'], e['db.search.result.id']),
+                            firstNonDefault(e['db.query.result.score'], e['db.search.result.score'], e['db.query.result.distance'], e['db.search.result.distance']),
+                            text_hash(firstNonDefault(e['db.query.result.document'], e['db.search.result.entity']))),
+                        arrayFilter((e, name) -> name IN ('db.query.result', 'db.search.result'), event_attributes, event_names)),
+                    arrayMap(d -> (
+                            firstNonDefault(JSONExtractString(d, 'id'), JSONExtractString(d, 'metadata', 'id'), JSONExtractString(d, 'metadata', '_id'),
+                                JSONExtractString(d, 'metadata', 'doc_id'), JSONExtractString(d, 'metadata', 'source')),
+                            JSONExtractRaw(d, 'metadata', 'score'),
+                            text_hash(JSONExtractString(d, 'page_content'))),
+                        JSONExtractArrayRaw(entity_output, 'documents'))) AS found,
+                arrayEnumerate(found))) AS others
         FROM
         (
             SELECT
                 Project, TraceId, SpanId, Timestamp, Seq,
-                arrayConcat(
-                    arrayMap(
-                        (k, v) -> tuple(
-                            65536 * multiIf(startsWith(k, 'retrieval'), 0, startsWith(k, 'reranker.i'), 1, 2) + toUInt16OrZero(splitByChar('.', k)[3]),
-                            splitByChar('.', k)[5],
-                            v),
-                        arrayFilter(k -> match(k, '^(retrieval\\.documents|reranker\\.(in|out)put_documents)\\.[0-9]{1,4}\\.document\\.(id|score|content|metadata)$'), mapKeys(SpanAttributes)),
-                        arrayFilter((v, k) -> match(k, '^(retrieval\\.documents|reranker\\.(in|out)put_documents)\\.[0-9]{1,4}\\.document\\.(id|score|content|metadata)$'), mapValues(SpanAttributes), mapKeys(SpanAttributes))),
-                    arrayFlatten(arrayMap(
-                        (d, i) -> [
-                            (toUInt32(i - 1), 'id', JSONExtractString(d, 'id')),
-                            (toUInt32(i - 1), 'score', JSONExtractRaw(d, 'score')),
-                            (toUInt32(i - 1), 'content', JSONExtractString(d, 'content'))],
-                        JSONExtractArrayRaw(SpanAttributes['gen_ai.retrieval.documents']),
-                        arrayEnumerate(JSONExtractArrayRaw(SpanAttributes['gen_ai.retrieval.documents']))))) AS fields
+                mapValues(SpanAttributes) AS values,
+                SpanAttributes['output.value'] AS output,
+                SpanAttributes['gen_ai.retrieval.documents'] AS genai_documents,
+                SpanAttributes['db.vector.results.ids'] AS vector_ids,
+                SpanAttributes['db.vector.results.scores'] AS vector_scores,
+                SpanAttributes['traceloop.entity.output'] AS entity_output,
+                `Events.Name` AS event_names,
+                `Events.Attributes` AS event_attributes,
+                arrayMap(
+                    (stage, place, field, value) -> if(stage = 0 OR field = 0 OR place > 65534 OR value = '', 0, (65536 * (stage - 1) + place) * 8 + field)::UInt32,
+                    arrayMap(key -> multiIf(startsWith(key, 'retrieval.documents.'), 1, startsWith(key, 'reranker.input_documents.'), 2, startsWith(key, 'reranker.output_documents.'), 3, 0), mapKeys(SpanAttributes)),
+                    arrayMap(key -> toUInt32OrZero(extract(key, '[.]([0-9]+)[.]document[.]')), mapKeys(SpanAttributes)),
+                    arrayMap(key -> multiIf(endsWith(key, '.document.id'), 1, endsWith(key, '.document.score'), 2, endsWith(key, '.document.content'), 3, endsWith(key, '.document.metadata'), 4, 0), mapKeys(SpanAttributes)),
+                    mapValues(SpanAttributes)) AS codes
             FROM otel_traces
             WHERE Kind IN ('RETRIEVER', 'RERANKER')
         )
