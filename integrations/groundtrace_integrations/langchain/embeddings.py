@@ -1,10 +1,12 @@
 """Encoders: LangChain gives them no callbacks, so their methods are wrapped, class by class."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from groundtrace import semconv
-from groundtrace.attributes import Attributes
+from groundtrace.attributes import Attributes, input_attributes
+from groundtrace.fingerprint import embedding_fingerprint
 from groundtrace.semconv import SpanKind
 from groundtrace.settings import TraceSettings
 from groundtrace.text import safe_text
@@ -14,8 +16,8 @@ from groundtrace_integrations.langchain.steps import argument, step
 from groundtrace_integrations.langchain.tracer import RunTracer
 from groundtrace_integrations.patches import Wrap
 
-# Of a span's attributes, those that are not texts: kind, model, context and so on.
-_RESERVED_ATTRIBUTES: Final = 32
+# A batch of a whole corpus is no question to look at: its first texts tell what it is.
+_MAX_TEXTS: Final = 32
 
 
 def embedding_wraps(tracer: RunTracer) -> dict[str, Wrap]:
@@ -75,14 +77,16 @@ def _name_model(run: Run, instance: object) -> None:
 
 
 def _text_attributes(texts: Sequence[Any], settings: TraceSettings) -> Attributes:
-    """Number and texts of what is embedded; together no longer than one attribute may be."""
+    """Number of the texts and the first of them, together no longer than one attribute may be."""
     attributes: Attributes = {semconv.EMBEDDING_TEXT_COUNT: len(texts)}
     if not settings.texts or settings.hide_inputs:
         return attributes
+    if len(texts) == 1 and not settings.hide_embeddings_text:
+        attributes.update(input_attributes(str(texts[0]), settings))
     cut: list[str] = []
     room = settings.max_attribute_chars
     for index, text in enumerate(texts):
-        if room <= 0 or len(attributes) > settings.max_attributes - _RESERVED_ATTRIBUTES:
+        if room <= 0 or index >= _MAX_TEXTS:
             cut.append(semconv.EMBEDDING_EMBEDDINGS)
             break
         key = f"{semconv.EMBEDDING_EMBEDDINGS}.{index}.{semconv.EMBEDDING_TEXT}"
@@ -96,11 +100,28 @@ def _text_attributes(texts: Sequence[Any], settings: TraceSettings) -> Attribute
     return attributes
 
 
-def _one(_run: Run, vector: object) -> Attributes:
-    return {} if vector is None else {semconv.GEN_AI_EMBEDDINGS_DIMENSION_COUNT: len(vector)}  # type: ignore[arg-type]
+def _one(run: Run, vector: Any) -> Attributes:
+    return _space(run, len(vector))
 
 
-def _many(_run: Run, vectors: object) -> Attributes:
-    if vectors is None or len(vectors) == 0:  # type: ignore[arg-type]
-        return {}
-    return {semconv.GEN_AI_EMBEDDINGS_DIMENSION_COUNT: len(vectors[0])}  # type: ignore[index]
+def _many(run: Run, vectors: Any) -> Attributes:
+    return _space(run, len(vectors[0]) if len(vectors) else None)
+
+
+def _space(run: Run, dimension: int | None) -> Attributes:
+    """Dimension and fingerprint of the space that the vectors lie in."""
+    attributes: Attributes = {}
+    if dimension is not None:
+        attributes[semconv.GEN_AI_EMBEDDINGS_DIMENSION_COUNT] = dimension
+    model = run.attributes.get(semconv.EMBEDDING_MODEL_NAME)
+    if isinstance(model, str):
+        version = run.attributes.get(semconv.EMBEDDING_MODEL_VERSION)
+        attributes[semconv.EMBEDDING_FINGERPRINT] = _fingerprint(
+            model, version if isinstance(version, str) else None, dimension
+        )
+    return attributes
+
+
+@lru_cache(maxsize=256)
+def _fingerprint(model: str, version: str | None, dimension: int | None) -> str:
+    return embedding_fingerprint(model=model, version=version, dimension=dimension)

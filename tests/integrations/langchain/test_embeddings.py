@@ -8,6 +8,7 @@ import pytest
 from langchain_core.embeddings import DeterministicFakeEmbedding, Embeddings
 from pydantic import BaseModel
 
+from groundtrace.fingerprint import embedding_fingerprint
 from groundtrace_integrations.langchain import LangChainInstrumentor
 from tests.integrations.langchain.parts import FACTS, WordEmbeddings, fact_store
 from tests.span_recorder import SpanRecorder
@@ -25,6 +26,10 @@ def test_query_span_names_model_version_dimension_and_text(traced: SpanRecorder)
     assert span.attributes["gen_ai.embeddings.dimension.count"] == len(vector) == 64
     assert span.attributes["embedding.text_count"] == 1
     assert span.attributes["embedding.embeddings.0.embedding.text"] == "hello"
+    assert span.attributes["input.value"] == "hello"
+    assert span.attributes["embedding.fingerprint"] == embedding_fingerprint(
+        model="words", version="2", dimension=64
+    )
     assert not any("vector" in key for key in span.attributes)
 
 
