@@ -79,6 +79,8 @@ class CollectorExporter(SpanExporter):
         hush.on, hush.last = True, None
         try:
             result = self._current().export(spans)
+        except Exception as error:  # noqa: BLE001 - up to 1.35 the exporter raises what requests raised
+            result, hush.last = SpanExportResult.FAILURE, str(error)
         finally:
             hush.on = False
         if result is SpanExportResult.SUCCESS:

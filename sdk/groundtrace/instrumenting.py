@@ -206,8 +206,8 @@ def _targets(url: str, api_key: str | None) -> "tuple[SpanProcessor, ...]":
 
             _state.exporter = CollectorExporter(url, _otlp_exporter(url, api_key))
             targets.append(BatchSpanProcessor(_state.exporter))
-        elif name and name != "none":
-            targets.append(BatchSpanProcessor(_named_exporter(name)))
+        elif name and name != "none" and (exporter := _named_exporter(name)) is not None:
+            targets.append(BatchSpanProcessor(exporter))
     return tuple(targets)
 
 
@@ -232,13 +232,14 @@ def _compression_is_set(environ: Mapping[str, str]) -> bool:
     )
 
 
-def _named_exporter(name: str) -> "SpanExporter":
+def _named_exporter(name: str) -> "SpanExporter | None":
     from importlib.metadata import entry_points
 
     for entry in entry_points(group="opentelemetry_traces_exporter", name=name):
         exporter: SpanExporter = entry.load()()
         return exporter
-    raise ConfigError(f"OTEL_TRACES_EXPORTER names an exporter that is not installed: {name!r}")
+    logger.warning("OTEL_TRACES_EXPORTER names an exporter that is not installed: %r", name)
+    return None
 
 
 def uninstrument() -> None:

@@ -65,7 +65,8 @@ def _instrumented(name: str, entry: EntryPoint, provider: "TracerProvider") -> A
         return None  # by opentelemetry-instrument, or by the app itself
     conflict = get_dependency_conflicts(instrumentor.instrumentation_dependencies())
     if conflict is not None:
-        installed = bool(conflict.found or conflict.found_any)
+        # found_any came with opentelemetry-instrumentation 0.53b0.
+        installed = bool(conflict.found or getattr(conflict, "found_any", None))
         logger.log(logging.WARNING if installed else logging.DEBUG, "%s is not traced: %s", name, conflict)
         return None
     instrumentor.instrument(tracer_provider=provider, skip_dep_check=True)

@@ -114,7 +114,10 @@ def split(
     first = next(iter(routes.values()))
 
     def route_of(args: Any, kwargs: Any) -> str:
-        return chosen_route(key(*args, **kwargs) if key else _default_key(args, kwargs), shares)
+        with guarded("computing a route's key"):
+            if key is not None:
+                return chosen_route(str(key(*args, **kwargs)), shares)
+        return chosen_route(_default_key(args, kwargs), shares)
 
     if is_async(first):
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal, get_args
 
 from groundtrace.errors import ConfigError
+from groundtrace.guard import keep
 
 Content = Literal["full", "ids", "none"]
 """``full``: texts, ids and scores; ``ids``: ids and scores, no text; ``none``: neither text nor ids."""
@@ -162,10 +163,19 @@ _current: TraceSettings | None = None
 
 
 def current_settings() -> TraceSettings:
-    """Return what ``instrument()`` set, else what the environment says."""
+    """Return what ``instrument()`` set, else what the environment says.
+
+    Called from within the app's own calls, so a wrong variable is logged here, not raised; nothing
+    private goes out until it is right.
+    """
     global _current  # noqa: PLW0603 - one setting per process, read on every span
     if _current is None:
-        _current = settings_from_env()
+        try:
+            _current = settings_from_env()
+        except ConfigError as error:
+            if not keep("reading its settings", error):
+                raise
+            _current = TraceSettings(content="none")
     return _current
 
 

@@ -129,13 +129,16 @@ class Ended:
 
 @pytest.fixture
 def run_app() -> Callable[..., Ended]:
-    """Run Python code as an app in a process of its own, warnings being errors."""
+    """Run Python code as an app in a process of its own, warnings being errors.
+
+    Integrations are off unless the test says otherwise: they are tested by themselves.
+    """
 
     def run(code: str, **environ: str) -> Ended:
         began = time.monotonic()
         app = subprocess.run(
             [sys.executable, "-W", "error", "-c", textwrap.dedent(code)],
-            env={**os.environ, **environ},
+            env={**os.environ, "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "*", **environ},
             capture_output=True,
             text=True,
             timeout=60,

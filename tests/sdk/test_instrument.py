@@ -97,6 +97,15 @@ def test_another_exporter_is_taken_when_named(run_app: RunApp) -> None:
     assert json.loads(ended.stdout)["name"] == "retriever"
 
 
+def test_an_exporter_that_is_not_there_is_named_and_the_others_go_on(
+    otlp: StubCollector, run_app: RunApp
+) -> None:
+    ended = run_app(app(repr(otlp.url)), OTEL_TRACES_EXPORTER="otlp,zipkin-of-old")
+
+    assert ended.stderr == "OTEL_TRACES_EXPORTER names an exporter that is not installed: 'zipkin-of-old'\n"
+    assert len(otlp.spans()) == 1
+
+
 def test_the_batch_delay_is_honoured(otlp: StubCollector, run_app: RunApp) -> None:
     code = app(repr(otlp.url)) + "\n    import time; time.sleep(1); import os; os._exit(0)"
 
@@ -300,11 +309,61 @@ def test_a_broken_integration_is_logged_and_the_app_goes_on(otlp: StubCollector,
             pass
         """,
         GROUNDTRACE_RAISE_FAULTS="",
+        OTEL_PYTHON_DISABLED_INSTRUMENTATIONS="",
     )
 
     assert ended.returncode == 0
     assert "groundtrace failed at instrumenting broken; the app goes on" in ended.stderr
     assert len(otlp.spans()) == 1
+
+
+def test_a_library_that_is_not_installed_is_passed_over_in_silence(
+    otlp: StubCollector, run_app: RunApp
+) -> None:
+    ended = run_app(
+        f"""
+        import sys, types
+        from importlib.metadata import EntryPoint
+        from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+        import groundtrace, groundtrace.integrations as integrations
+
+        class AbsentInstrumentor(BaseInstrumentor):
+            def instrumentation_dependencies(self):
+                return ["no-such-library >= 1"]
+            def _instrument(self, **kwargs):
+                raise AssertionError("instrumented what is not there")
+            def _uninstrument(self, **kwargs):
+                pass
+
+        sys.modules["absent"] = types.ModuleType("absent")
+        sys.modules["absent"].Instrumentor = AbsentInstrumentor
+        integrations.known_integrations = lambda: {{
+            "absent": EntryPoint("groundtrace-absent", "absent:Instrumentor", integrations.GROUP)
+        }}
+        groundtrace.instrument({otlp.url!r})
+        """,
+        OTEL_PYTHON_DISABLED_INSTRUMENTATIONS="",
+    )
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_integrations_are_found_and_switched_on_and_off(otlp: StubCollector, run_app: RunApp) -> None:
+    ended = run_app(
+        f"""
+        from importlib.metadata import entry_points
+        import groundtrace
+        groundtrace.instrument({otlp.url!r}, only=["langchain"])
+        (entry,) = entry_points(group="opentelemetry_instrumentor", name="groundtrace-langchain")
+        instrumentor = entry.load()()
+        print(instrumentor.is_instrumented_by_opentelemetry)
+        groundtrace.uninstrument()
+        print(instrumentor.is_instrumented_by_opentelemetry)
+        """,
+        OTEL_PYTHON_DISABLED_INSTRUMENTATIONS="",
+    )
+
+    assert ended.stdout.split() == ["True", "False"]
 
 
 @pytest.mark.parametrize(

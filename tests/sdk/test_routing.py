@@ -125,6 +125,17 @@ def test_a_key_of_ones_own_decides() -> None:
     assert seen == list("abcdefgh")
 
 
+def test_a_key_that_fails_leaves_the_choice_to_the_query(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GROUNDTRACE_RAISE_FAULTS")
+
+    def key(query: str) -> str:
+        raise LookupError(query)
+
+    search = groundtrace.split({"v1": old}, shares={"v1": 1}, key=key)
+
+    assert search("q") == [Document(id="old")]
+
+
 async def test_an_async_split_leaves_no_context_behind(spans: SpanRecorder) -> None:
     search = groundtrace.split({"v1": async_old}, shares={"v1": 1})
     before = otel_context.get_current()

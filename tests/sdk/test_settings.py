@@ -1,7 +1,7 @@
 import pytest
 
 from groundtrace.errors import ConfigError
-from groundtrace.settings import TraceSettings, settings_from_env, stricter
+from groundtrace.settings import TraceSettings, current_settings, settings_from_env, stricter
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:
@@ -61,6 +61,15 @@ def test_a_wrong_value_is_an_error_that_names_it(environ: dict[str, str], messag
         settings_from_env(environ)
 
     assert str(error.value) == message
+
+
+def test_a_wrong_variable_never_reaches_a_traced_call_and_lets_nothing_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("GROUNDTRACE_RAISE_FAULTS")
+    monkeypatch.setenv("GROUNDTRACE_CONTENT", "some")
+
+    assert current_settings().content == "none"
 
 
 def test_the_stricter_content_wins() -> None:

@@ -29,6 +29,7 @@ R = TypeVar("R")
 
 # Resolves to the provider that is set later, so it can be made at import.
 _TRACER: Final = trace.get_tracer("groundtrace")
+_UNSTARTED: Final = TraceSettings(content="none")
 # asyncio's and anyio's; named, so that neither has to be imported.
 _CANCELLATIONS: Final = frozenset({"CancelledError", "Cancelled"})
 
@@ -47,7 +48,7 @@ class Step:
     def __init__(self, name: str | None, given: Mapping[str, AttributeValue | None]) -> None:
         self._name = name
         self._given = {key: value for key, value in given.items() if value is not None}
-        self._settings: TraceSettings = current_settings()
+        self._settings = _UNSTARTED
         self._span: Span = INVALID_SPAN
         self._context: Context = get_current()
         self._cut: tuple[str, ...] = ()
