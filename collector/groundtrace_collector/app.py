@@ -11,10 +11,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from groundtrace_collector.api import feedback, jobs, saved, scores, traces
+from groundtrace_collector.api import feedback, jobs, saved, scores, sql, traces
 from groundtrace_collector.collector import Collector
 from groundtrace_collector.door import Door, hosts_of
 from groundtrace_collector.errors import ApiError, GroundtraceError, StoreDownError
+from groundtrace_collector.pages import routes as pages
 from groundtrace_collector.receive import health, otlp_http
 from groundtrace_collector.receive.answers import http_status
 
@@ -29,7 +30,7 @@ def create_app(collector: Collector) -> FastAPI:
         title="groundtrace", version=version("groundtrace"), docs_url=None, redoc_url=None, openapi_url="/openapi.json"
     )
     app.state.collector = collector
-    for module in (otlp_http, health, saved, traces, scores, feedback, jobs):
+    for module in (otlp_http, health, saved, traces, scores, feedback, jobs, sql, pages):
         app.include_router(module.router)
     app.add_middleware(Door, hosts=hosts_of(collector.config.host))
     app.add_exception_handler(GroundtraceError, _answer_expected)

@@ -85,6 +85,14 @@ class Driver:
             )
             return list(result.named_results())
 
+    def query_columns(
+        self, statement: str, parameters: Mapping[str, Any]
+    ) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
+        """The names and the rows of a SELECT; an embedded store gives no names where there is no row."""
+        with _translated():
+            result = self._client.query(statement, parameters=dict(parameters))
+            return result.column_names, result.result_rows
+
     def command(self, statement: str, parameters: Mapping[str, Any] | None = None) -> None:
         """Run a statement that returns no rows."""
         with _translated():

@@ -54,6 +54,17 @@ _SETTLE_SETTINGS: dict[str, Any] = {
     # settle.sql names a trace's column as the span's that it is made of.
     "prefer_column_name_to_alias": 1,
 }
+# What a user's own SQL may cost. `readonly` comes last: after it no setting can be changed any more.
+LARGEST_ANSWER_ROWS = 10_000
+_USER_SQL_SETTINGS: dict[str, Any] = {
+    "max_threads": 1,
+    "max_execution_time": 20,
+    "timeout_before_checking_execution_speed": 0,
+    "max_result_rows": LARGEST_ANSWER_ROWS,
+    "result_overflow_mode": "throw",
+    "max_ast_elements": 10_000,
+    "readonly": 1,
+}
 
 
 class Handle:
@@ -77,15 +88,23 @@ class Store:
     """One embedded chDB or one ClickHouse server, and one database in it.
 
     Statements name tables without a database. Writes run on the ingest handle one after another, the
-    settling on a handle of its own, reads on one of two.
+    settling on a handle of its own, reads on one of two, users' own SQL on one that can do nothing else.
     """
 
     def __init__(
-        self, url: str, *, ingest: Handle, settling: Handle, reads: Sequence[Driver], sequence: SequenceClock
+        self,
+        url: str,
+        *,
+        ingest: Handle,
+        settling: Handle,
+        user_sql: Handle,
+        reads: Sequence[Driver],
+        sequence: SequenceClock,
     ) -> None:
         self.url = url
         self.ingest = ingest
         self.settling = settling
+        self.user_sql = user_sql
         self.sequence = sequence
         self._reads: queue.SimpleQueue[Driver] = queue.SimpleQueue()
         for driver in reads:
@@ -133,12 +152,14 @@ class Store:
         keep_days(writer, retention_days)
         sequence = SequenceClock(last=int(writer.query(statement(_PACKAGE, "last_seq"))[0]["Seq"]))
         settler = driver(_SETTLE_SETTINGS)
+        user_sql = driver({"max_memory_usage": memory_bytes // 4, **_USER_SQL_SETTINGS})
         reads = [driver({"max_memory_usage": memory_bytes // 2}) for _ in range(READ_HANDLES)]
         first.close()
         return cls(
             url,
             ingest=Handle(writer, "ingest"),
             settling=Handle(settler, "settle"),
+            user_sql=Handle(user_sql, "user-sql"),
             reads=reads,
             sequence=sequence,
         )
@@ -190,6 +211,7 @@ class Store:
 
     def _close(self) -> None:
         self.settling.close()
+        self.user_sql.close()
         self._readers.shutdown(wait=True, cancel_futures=True)
         for _ in range(self._read_count):
             self._reads.get().close()

@@ -1,0 +1,95 @@
+"""POST /api/v1/sql on the real engine: what is asked is answered, and nothing else is reached."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from groundtrace_collector.errors import ApiError, StoreError
+from groundtrace_collector.query.user_sql import run_user_sql
+from groundtrace_collector.store.store import Store
+from tests.collector.conftest import Send
+from tests.collector.query.sql_escapes import FILTERED, REFUSED
+
+TRACE, OTHER_TRACE = "11" * 16, "22" * 16
+SECRET = "the-secret-of-the-other-project"  # noqa: S105
+
+
+async def _ask(client: httpx.AsyncClient, sql: str) -> httpx.Response:
+    return await client.post("/api/v1/sql", json={"sql": sql})
+
+
+@pytest.fixture
+async def two_projects(send: Send) -> None:
+    for trace_id, project, query in ((TRACE, "mine", "my question"), (OTHER_TRACE, "other", SECRET)):
+        attributes = {"openinference.project.name": project, "input.value": query, "metadata": '{"n": 1}'}
+        await send([{"trace_id": trace_id, "kind": "CHAIN", "attributes": attributes}])
+
+
+@pytest.mark.usefixtures("two_projects")
+async def test_a_select_gives_columns_and_rows(client: httpx.AsyncClient) -> None:
+    answer = await _ask(
+        client, "SELECT Query, Metadata, StartedAt > '2020-01-01' AS new FROM traces ORDER BY Query"
+    )
+
+    assert answer.json() == {
+        "columns": ["Query", "Metadata", "new"],
+        "rows": [
+            {"Query": "my question", "Metadata": {"n": "1"}, "new": 1},
+            {"Query": SECRET, "Metadata": {"n": "1"}, "new": 1},
+        ],
+    }
+
+
+async def test_an_answer_without_rows_is_an_answer(client: httpx.AsyncClient) -> None:
+    answer = await _ask(client, "SELECT TraceId FROM traces")
+
+    assert answer.status_code == 200
+    assert answer.json()["rows"] == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "says"),
+    [
+        pytest.param("SELECT 1 INTO OUTFILE '/tmp/x'", "not one SELECT", id="outfile"),
+        pytest.param("SELECT NoSuch FROM traces", "NoSuch", id="unknown column"),
+        pytest.param("SELECT arrayJoin(arrayResize([1], 20000))", "arrayResize is not taken", id="function"),
+        pytest.param(
+            f"SELECT arrayJoin(splitByChar(',', '{',' * 10_000}'))",
+            "more than 10000 rows; add a LIMIT",
+            id="too many rows",
+        ),
+    ],
+)
+async def test_what_cannot_be_answered_says_why(client: httpx.AsyncClient, sql: str, says: str) -> None:
+    answer = await _ask(client, sql)
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == "bad_sql"
+    assert says in answer.json()["error"]["message"]
+
+
+@pytest.mark.usefixtures("two_projects")
+async def test_no_way_out_reaches_files_or_another_project(store: Store, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text(SECRET)
+    reached = []
+    for text in [*REFUSED, *FILTERED]:
+        try:
+            answer = await run_user_sql(
+                store, text.replace("SECRET", str(secret)).replace("OTHER", "other"), project="mine"
+            )
+        except ApiError:
+            continue
+        if SECRET in str(answer):
+            reached.append(text)
+
+    assert reached == []
+    assert secret.read_text() == SECRET
+    assert (await store.query("SELECT count() AS n FROM traces FINAL"))[0]["n"] == 2
+
+
+async def test_the_handle_itself_writes_nothing(store: Store) -> None:
+    for text in ("DROP TABLE traces", "INSERT INTO scores (Name) VALUES ('x')", "SET readonly = 0"):
+        with pytest.raises(StoreError):
+            await store.user_sql.run(lambda driver, text=text: driver.command(text))  # type: ignore[misc]
