@@ -12,9 +12,8 @@ from groundtrace_collector.errors import ApiError, StoreDownError, StoreError
 from groundtrace_collector.query.safe_sql import make_safe
 from groundtrace_collector.store.store import LARGEST_ANSWER_ROWS, Store
 
-# What the engine says when a question costs more than it may: rows, time, memory.
+# What the engine says when a question costs more than it may.
 _TOO_COSTLY = {
-    396: f"the answer has more than {LARGEST_ANSWER_ROWS} rows; add a LIMIT",
     159: "the question takes too long; narrow it, for instance by StartedAt",
     241: "the question needs too much memory; narrow it or aggregate less at once",
 }
@@ -38,6 +37,8 @@ async def run_user_sql(store: Store, text: str, *, project: str | None) -> dict[
         if isinstance(error, StoreDownError):
             raise
         raise ApiError(400, "bad_sql", str(error)) from error
+    if len(rows) > LARGEST_ANSWER_ROWS:
+        raise ApiError(400, "bad_sql", f"the answer has more than {LARGEST_ANSWER_ROWS} rows; add a LIMIT")
     return {
         "columns": list(columns),
         "rows": [{name: _json(value) for name, value in zip(columns, row, strict=True)} for row in rows],

@@ -60,8 +60,9 @@ _USER_SQL_SETTINGS: dict[str, Any] = {
     "max_threads": 1,
     "max_execution_time": 20,
     "timeout_before_checking_execution_speed": 0,
-    "max_result_rows": LARGEST_ANSWER_ROWS,
-    "result_overflow_mode": "throw",
+    # One more than may be answered, so that the answer tells that there was more. (The embedded engine does
+    # not keep max_result_rows.)
+    "limit": LARGEST_ANSWER_ROWS + 1,
     "max_ast_elements": 10_000,
     "readonly": 1,
 }
