@@ -3,7 +3,8 @@
 import dataclasses
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from functools import lru_cache
+from typing import Final
 
 _MAX_ITEMS: Final = 1_000
 # json.dumps makes a new encoder for each call that has options; most values need none of ours.
@@ -26,6 +27,11 @@ def json_text(value: object, max_chars: int) -> str:
     except (TypeError, ValueError, RecursionError):
         pass  # something that JSON lacks: below
 
+    try:
+        return _encoder(max_chars).encode(_shortened(value))
+    except (TypeError, ValueError, RecursionError):
+        pass  # something that JSON lacks: below
+
     def foreign(item: object) -> Any:
         return plain(item, max_chars)
 
@@ -34,6 +40,15 @@ def json_text(value: object, max_chars: int) -> str:
     except (TypeError, ValueError, RecursionError):
         # Keys that are no strings, a cycle, a depth that json refuses.
         return json.dumps(_described(value, max_chars), ensure_ascii=False)
+
+
+# json.dumps makes a new encoder for each call, which costs more than a small value does.
+@lru_cache(maxsize=8)
+def _encoder(max_chars: int) -> json.JSONEncoder:
+    def foreign(item: object) -> object:
+        return plain(item, max_chars)
+
+    return json.JSONEncoder(default=foreign, ensure_ascii=False, separators=(",", ":"))
 
 
 def _shortened(value: object) -> object:
