@@ -7,8 +7,6 @@ from functools import lru_cache
 from typing import Final
 
 _MAX_ITEMS: Final = 1_000
-# json.dumps makes a new encoder for each call that has options; most values need none of ours.
-_PLAIN: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def json_text(value: object, max_chars: int) -> str:
@@ -20,23 +18,8 @@ def json_text(value: object, max_chars: int) -> str:
     >>> json_text({"q": "é", "k": (1, 2)}, 100)
     '{"q":"é","k":[1,2]}'
     """
-
-    shortened = _shortened(value)
-    try:
-        return _PLAIN.encode(shortened)
-    except (TypeError, ValueError, RecursionError):
-        pass  # something that JSON lacks: below
-
     try:
         return _encoder(max_chars).encode(_shortened(value))
-    except (TypeError, ValueError, RecursionError):
-        pass  # something that JSON lacks: below
-
-    def foreign(item: object) -> Any:
-        return plain(item, max_chars)
-
-    try:
-        return json.dumps(shortened, default=foreign, ensure_ascii=False, separators=(",", ":"))
     except (TypeError, ValueError, RecursionError):
         # Keys that are no strings, a cycle, a depth that json refuses.
         return json.dumps(_described(value, max_chars), ensure_ascii=False)
