@@ -8,7 +8,7 @@ import hashlib
 import logging
 import secrets
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 SYNC_EVERY_S = 10.0
+DRAIN_S = 10.0
 _FIRST_RETRY_S, _LAST_RETRY_S = 0.1, 5.0
 _FRAME_BYTES = 64  # more than our fields take
 _TABLE = "otlp_in"
@@ -84,7 +85,7 @@ class CommitQueue:
         self._files = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit-files")
         self._syncs = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit-sync")
         self._tasks: list[asyncio.Task[None]] = []
-        self._closing = False
+        self._closing = self._closed = False
         self.ready = asyncio.Event()
         """Set once everything that an earlier process left is in the store."""
 
@@ -165,9 +166,12 @@ class CommitQueue:
         size = 0
         while self._waiting and (not batch or size + self._waiting[0].size <= self._config.commit_bytes):
             waiting = self._waiting.popleft()
+            self._waiting_bytes -= waiting.size
+            if waiting.digest in self._recent:  # came while an earlier process's segments were being stored
+                waiting.done.set_result(None)
+                continue
             size += waiting.size
             batch.append(waiting)
-        self._waiting_bytes -= size
         return batch
 
     async def _commit(self, batch: list[_Waiting]) -> None:
@@ -286,17 +290,23 @@ class CommitQueue:
         self._closing = True
         self._arrived.set()
         if self._tasks:
-            commit, sync = self._tasks
-            await _ended(asyncio.wait([commit], timeout=self._config.wait_s))
-            for task in (commit, sync):
+            await asyncio.wait(self._tasks[:1], timeout=DRAIN_S)
+            for task in self._tasks:
                 task.cancel()
-            await asyncio.gather(commit, sync, return_exceptions=True)
-        _fail(list(self._waiting), UnavailableError("the collector is stopping"))
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            self._tasks = []
+        # One that is in a segment is stored by the next start, which knows it when its sender comes again.
+        stopping = UnavailableError("the collector is stopping")
+        for done in list(self._in_flight.values()):
+            if not done.done():
+                done.set_exception(stopping)
         self._waiting.clear()
-        with contextlib.suppress(OSError):
-            await self._retire()
-        self._files.shutdown()
-        self._syncs.shutdown()
+        if not self._closed:
+            self._closed = True
+            with contextlib.suppress(OSError):
+                await self._retire()
+            self._files.shutdown()
+            self._syncs.shutdown()
 
 
 def digest_of(body: bytes, project: str) -> bytes:
@@ -313,7 +323,3 @@ def _fail(batch: Iterable[_Waiting], error: ApiError) -> None:
     for waiting in batch:
         if not waiting.done.done():
             waiting.done.set_exception(error)
-
-
-async def _ended(waiting: Awaitable[object]) -> None:
-    await waiting

@@ -1,0 +1,204 @@
+"""Acknowledged means durable, once, and a store that is away delays and never loses."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from groundtrace_collector.app import create_app
+from groundtrace_collector.collector import Collector
+from groundtrace_collector.commit.queue import CommitQueue
+from groundtrace_collector.config import CollectorConfig
+from groundtrace_collector.errors import UnavailableError
+from groundtrace_collector.gate.gate import CheckedRequest
+from groundtrace_collector.store.store import Store
+from tests.collector.conftest import BASE_URL
+from tests.collector.otlp import new_trace_id, otlp_request
+
+PROTOBUF = {"content-type": "application/x-protobuf"}
+
+
+def request(*trace_ids: str) -> CheckedRequest:
+    body = otlp_request([{"trace_id": trace_id} for trace_id in trace_ids])
+    return CheckedRequest(body=body, spans=len(trace_ids))
+
+
+async def count(store: Store, table: str = "otel_traces") -> int:
+    return int((await store.query(f"SELECT count() AS n FROM {table}"))[0]["n"])  # noqa: S608
+
+
+@pytest.fixture
+def config(store: Store, tmp_path: Path) -> CollectorConfig:
+    return CollectorConfig(
+        store=store.url, data_dir=tmp_path / "data", grpc_port=None, worker=False, linger_ms=0, wait_s=0.3
+    )
+
+
+@pytest.fixture
+async def commits(config: CollectorConfig, store: Store) -> AsyncIterator[CommitQueue]:
+    queue = CommitQueue(config, store)
+    queue.start()
+    await queue.ready.wait()
+    yield queue
+    await queue.close()
+
+
+async def test_the_same_body_is_stored_once(commits: CommitQueue, store: Store) -> None:
+    same = request(new_trace_id())
+
+    await asyncio.gather(commits.submit(same), commits.submit(same))
+    await commits.submit(same)
+
+    assert await count(store) == 1
+
+
+async def test_one_body_of_two_projects_is_stored_twice(commits: CommitQueue, store: Store) -> None:
+    same = request(new_trace_id())
+
+    await commits.submit(same, project="a")
+    await commits.submit(same, project="b")
+
+    assert await store.query("SELECT Project FROM otel_traces ORDER BY Project") == [
+        {"Project": "a"}, {"Project": "b"},
+    ]  # fmt: skip
+
+
+async def test_a_forged_project_loses_against_the_keys(commits: CommitQueue, store: Store) -> None:
+    forged = request(new_trace_id()).body + b"\xc2\x3e\x05forge" + b"\xc8\x3e\x01"  # fields 1000 and 1001
+
+    await commits.submit(CheckedRequest(body=forged, spans=1), project="bound")
+
+    rows = await store.query("SELECT Project, Seq > 1 AS ours FROM otel_traces")
+    assert rows == [{"Project": "bound", "ours": 1}]
+
+
+async def test_spans_of_one_commit_share_its_sequence(commits: CommitQueue, store: Store) -> None:
+    await commits.submit(request(new_trace_id(), new_trace_id()))
+    await commits.submit(request(new_trace_id()))
+
+    rows = await store.query("SELECT Seq, count() AS n FROM otel_traces GROUP BY Seq ORDER BY Seq")
+    assert [row["n"] for row in rows] == [2, 1]
+
+
+async def test_segments_that_a_killed_process_left_are_stored_once(
+    config: CollectorConfig, store: Store
+) -> None:
+    first = CommitQueue(config, store)
+    first.start()
+    await first.submit(request(new_trace_id()))
+    segments = list((config.data_dir / "segments").iterdir())
+    copies = {segment: segment.read_bytes() for segment in segments}
+    await first.close()
+    for segment, content in copies.items():
+        segment.write_bytes(content)
+
+    seen: list[int] = []
+    second = CommitQueue(config, store, on_commit=seen.append)
+    second.start()
+    await second.ready.wait()
+    await second.close()
+
+    assert len(copies) == len(seen) == 1
+    assert await count(store) == 1
+    assert list((config.data_dir / "segments").iterdir()) == []
+
+
+async def test_a_body_whose_answer_was_lost_is_known_after_a_restart(
+    config: CollectorConfig, store: Store
+) -> None:
+    same = request(new_trace_id())
+    for _ in range(2):
+        queue = CommitQueue(config, store)
+        queue.start()
+        await queue.ready.wait()
+        await queue.submit(same)
+        await queue.close()
+
+    assert await count(store) == 1
+
+
+async def test_while_the_store_is_away_requests_wait_and_then_get_503(
+    commits: CommitQueue, store: Store
+) -> None:
+    await store.command("DETACH TABLE otlp_in")
+    in_segment = asyncio.create_task(commits.submit(request(new_trace_id())))
+    await asyncio.sleep(0.1)
+    waiting = request(new_trace_id())
+    with pytest.raises(UnavailableError, match="does not answer"):
+        await commits.submit(waiting)
+    assert not in_segment.done(), "it is in a segment and will be stored"
+
+    await store.command("ATTACH TABLE otlp_in")
+    await asyncio.wait_for(in_segment, timeout=15)
+    await commits.submit(waiting)
+
+    assert await count(store) == 2
+
+
+async def test_more_than_may_wait_is_refused_at_once(config: CollectorConfig, store: Store) -> None:
+    queue = CommitQueue(config.model_copy(update={"waiting_bytes": 10}), store)
+
+    with pytest.raises(UnavailableError, match="too much is waiting"):
+        await queue.submit(request(new_trace_id()))
+    await queue.close()
+
+
+async def test_a_disk_that_cannot_be_written_is_503_and_heals(commits: CommitQueue, config: CollectorConfig, store: Store) -> None:
+    segments = config.data_dir / "segments"
+    segments.rmdir()
+    with pytest.raises(UnavailableError, match="cannot write"):
+        await commits.submit(request(new_trace_id()))
+
+    segments.mkdir()
+    await commits.submit(request(new_trace_id()))
+
+    assert await count(store) == 1
+
+
+async def test_a_request_that_only_protobuf_understands_spoils_no_other(
+    commits: CommitQueue, store: Store
+) -> None:
+    odd = ExportTraceServiceRequest.FromString(request(new_trace_id()).body)
+    span = odd.resource_spans[0].scope_spans[0].spans[0]
+    # Field 5 (name) as a number: protobuf takes it for an unknown field, ClickHouse refuses the request.
+    spoilt_span = span.SerializeToString() + b"\x28\x01"
+    spoilt_scope = b"\x12" + bytes([len(spoilt_span)]) + spoilt_span
+    spoilt = b"\x0a" + bytes([len(spoilt_scope) + 2]) + b"\x12" + bytes([len(spoilt_scope)]) + spoilt_scope
+    assert ExportTraceServiceRequest.FromString(spoilt).resource_spans[0].scope_spans[0].spans[0].name == "step"
+
+    await asyncio.gather(
+        commits.submit(CheckedRequest(body=spoilt, spans=1)), commits.submit(request(new_trace_id()))
+    )
+
+    assert await count(store) == 2
+
+
+async def test_a_closed_queue_refuses_and_leaves_no_segment(
+    commits: CommitQueue, config: CollectorConfig, store: Store
+) -> None:
+    kept = [asyncio.create_task(commits.submit(request(new_trace_id()))) for _ in range(20)]
+    await asyncio.sleep(0)
+    await commits.close()
+    await asyncio.gather(*kept)
+
+    with pytest.raises(UnavailableError, match="stopping"):
+        await commits.submit(request(new_trace_id()))
+    assert await count(store) == 20
+    assert list((config.data_dir / "segments").iterdir()) == []
+
+
+async def test_two_hundred_senders_at_once_are_all_stored(collector: Collector) -> None:
+    transport = httpx.ASGITransport(app=create_app(collector))
+    async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as client:
+        bodies = [otlp_request([{"trace_id": new_trace_id()}]) for _ in range(200)]
+        answers = await asyncio.gather(*(client.post("/v1/traces", content=b, headers=PROTOBUF) for b in bodies))
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert await count(collector.store) == 200
+    commits = await collector.store.query("SELECT uniqExact(Seq) AS n FROM otel_traces")
+    assert commits[0]["n"] < 50, "they are committed in groups"
