@@ -1,11 +1,14 @@
 """Text on its way into a span: redacted first, then cut to length."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from groundtrace import guard, semconv
 from groundtrace.jsontext import plain
 from groundtrace.settings import TraceSettings
+
+# A value that holds itself has no end.
+_MAX_DEPTH: Final = 20
 
 
 def safe_text(value: str, key: str, settings: TraceSettings, cut: list[str], *, redact: bool = True) -> str:
@@ -44,16 +47,17 @@ def redacted(value: str, settings: TraceSettings) -> str:
     return value
 
 
-def redacted_tree(value: Any, settings: TraceSettings) -> Any:
-    """``value`` with each text in it redacted; keys are left alone."""
+def redacted_tree(value: Any, settings: TraceSettings, *, depth: int = 0) -> Any:
+    """``value`` with each text in it redacted; keys are left alone, what lies too deep is left out."""
     if isinstance(value, str):
         return redacted(value, settings)
-    if isinstance(value, Mapping):
-        return {key: redacted_tree(item, settings) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [redacted_tree(item, settings) for item in value]
     if value is None or isinstance(value, bool | int | float):
         return value
+    if depth >= _MAX_DEPTH:
+        return semconv.REDACTED
+    if isinstance(value, Mapping):
+        return {key: redacted_tree(item, settings, depth=depth + 1) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [redacted_tree(item, settings, depth=depth + 1) for item in value]
     # A foreign object's texts are inside it: redact what JSON would show of it.
-    shown = plain(value, settings.max_attribute_chars)
-    return shown if isinstance(shown, int | float) else redacted_tree(shown, settings)
+    return redacted_tree(plain(value, settings.max_attribute_chars), settings, depth=depth + 1)

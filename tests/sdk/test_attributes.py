@@ -149,6 +149,14 @@ def test_redactors_reach_texts_in_values_documents_and_messages() -> None:
     assert "secret" not in str([*documents.values(), *messages.values()])
 
 
+def test_redaction_of_a_value_that_holds_itself_ends() -> None:
+    cycle: dict[str, object] = {"text": "secret"}
+    cycle["self"] = cycle
+    settings = TraceSettings(redact=(lambda text: text.replace("secret", "***"),))
+
+    assert "secret" not in str(input_attributes(cycle, settings))
+
+
 def test_a_failing_redactor_lets_nothing_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GROUNDTRACE_RAISE_FAULTS")
 
