@@ -8,7 +8,7 @@ from groundtrace.jsontext import plain
 from groundtrace.settings import TraceSettings
 
 # A value that holds itself has no end.
-_MAX_DEPTH: Final = 20
+_MAX_DEPTH: Final = 16
 
 
 def safe_text(value: str, key: str, settings: TraceSettings, cut: list[str], *, redact: bool = True) -> str:
