@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from groundtrace_collector.api import feedback, jobs, saved, scores, sql, traces
+from groundtrace_collector.api import cohorts, compare, feedback, jobs, saved, scores, sql, traces
 from groundtrace_collector.collector import Collector
 from groundtrace_collector.door import Door, hosts_of
 from groundtrace_collector.errors import ApiError, GroundtraceError, StoreDownError
@@ -30,7 +30,7 @@ def create_app(collector: Collector) -> FastAPI:
         title="groundtrace", version=version("groundtrace"), docs_url=None, redoc_url=None, openapi_url="/openapi.json"
     )
     app.state.collector = collector
-    for module in (otlp_http, health, saved, traces, scores, feedback, jobs, sql, pages):
+    for module in (otlp_http, health, saved, traces, cohorts, compare, scores, feedback, jobs, sql, pages):
         app.include_router(module.router)
     app.add_middleware(Door, hosts=hosts_of(collector.config.host))
     app.add_exception_handler(GroundtraceError, _answer_expected)

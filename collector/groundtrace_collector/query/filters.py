@@ -7,11 +7,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from groundtrace_collector.query.errors import QueryError
+from groundtrace_collector.query.plain import plain_scores
 from groundtrace_collector.query.saved import saved_expression
 from groundtrace_collector.query.times import parse_time
-from groundtrace_collector.query.where import Condition, Scope, compile_where
+from groundtrace_collector.query.where import Condition, Scope, compile_where, scores_in
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from groundtrace_collector.store.store import Store
 
 INTERNAL_PROJECT = "groundtrace.internal"
@@ -45,20 +48,27 @@ class Selection:
     scope: Scope
 
 
-async def selection_of(store: Store, wanted: TraceFilter) -> Selection:
-    """The condition for ``wanted``; raises QueryError for what cannot be understood or found."""
+async def selection_of(store: Store, wanted: TraceFilter, *, scores: Iterable[str] = ()) -> Selection:
+    """The condition for ``wanted``; raises QueryError for what cannot be understood or found.
+
+    ``scores`` are names that the question needs beside those that its expressions mention.
+    """
     cohort = await saved_expression(store, wanted.cohort) if wanted.cohort else None
-    return select(wanted, cohort_expression=cohort)
+    mentioned = [name for text in (wanted.where, cohort) if text for name in scores_in(text)]
+    plain = await plain_scores(store, [*mentioned, *scores])
+    return select(wanted, cohort_expression=cohort, plain=plain)
 
 
-def select(wanted: TraceFilter, *, cohort_expression: str | None = None) -> Selection:
-    """As `selection_of`, with the saved cohort's expression at hand. Pure but for the clock."""
+def select(
+    wanted: TraceFilter, *, cohort_expression: str | None = None, plain: frozenset[str] = frozenset()
+) -> Selection:
+    """As `selection_of`, with what the store knows at hand. Pure but for the clock."""
     now = wanted.now or datetime.now(UTC)
     since = _moment("since", wanted.since, now)
     until = _moment("until", wanted.until, now)
     if since is not None and until is not None and since >= until:
         raise QueryError("invalid_time", f"since ({wanted.since}) must be before until ({wanted.until})")
-    scope = Scope(project=wanted.project, since_ns=since)
+    scope = Scope(project=wanted.project, since_ns=since, plain=plain)
     compiled = [
         compile_where(text, scope=scope, now=now, prefix=prefix)
         for prefix, text in (("where", wanted.where), ("cohort", cohort_expression))

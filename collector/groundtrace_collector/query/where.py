@@ -33,10 +33,12 @@ class Scope:
 
     ``project`` None means every project. ``since_ns`` bounds subqueries over spans and scores from below,
     with a day of slack: clocks of apps differ, and a span or score may arrive before its root.
+    ``plain`` names the scores that need no choosing between rows (`query.plain`): a cheaper subquery does.
     """
 
     project: str | None = None
     since_ns: int | None = None
+    plain: frozenset[str] = frozenset()
 
     def parameters(self) -> dict[str, object]:
         """The bound values that `resolved_scores.sql` and its like expect."""
@@ -71,6 +73,25 @@ def compile_where(
     compiler = _Compiler(prefix=prefix, now=now or datetime.now(UTC), scope=scope)
     sql = compiler.condition(tree, negated=False)
     return Condition(sql=sql, parameters=compiler.parameters, names=frozenset(compiler.names))
+
+
+def scores_in(text: str) -> frozenset[str]:
+    """The names of the scores that ``text`` asks for; raises WhereError."""
+
+    def names(node: Node) -> frozenset[str]:
+        if isinstance(node, Negation):
+            return names(node.operand)
+        if isinstance(node, Conjunction | Disjunction):
+            return frozenset().union(*(names(operand) for operand in node.operands))
+        return frozenset({node.key or ""}) if node.name == "score" else frozenset()
+
+    return names(parse_where(text))
+
+
+def resolved_rows(kind: str, name: str, parameter: str, scope: Scope) -> str:
+    """SQL of the one row a trace that counts for a score or feedback; ``parameter`` is bound to its name."""
+    file = "plain_score" if kind == "score" and name in scope.plain else f"resolved_{kind}"
+    return statement(__package__, file).replace("resolved_name", parameter).strip()
 
 
 _DIRECT = {Op.EQ: "=", Op.LT: "<", Op.LE: "<=", Op.GT: ">", Op.GE: ">="}
@@ -122,7 +143,7 @@ class _Compiler:
     def _resolved(self, node: Comparison, *, negated: bool) -> str:
         """A score or feedback: the traces whose resolved row passes, found in a subquery of its own."""
         name = self._parameter(node.key)
-        rows = statement(__package__, f"resolved_{node.name}").replace("resolved_name", name).strip()
+        rows = resolved_rows(node.name, str(node.key), name, self.scope)
         self.parameters.update(self.scope.parameters())
         number, label = ("Score", "Label") if node.name == "score" else ("Value", "Label")
         there = f"isNotNull({number}) OR {label} != ''"

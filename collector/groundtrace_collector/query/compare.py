@@ -1,0 +1,307 @@
+"""Two values of a dimension side by side, cohort by cohort, with a verdict for each metric.
+
+Pairs are used where the two sides answered the same questions: when at least half of the traces of the
+smaller side share a dataset row or a query with the other side. Otherwise the sides are independent samples,
+clustered by session. Counts have no verdict; quantiles and ratios are always compared as independent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from groundtrace_collector.query.dimensions import Dimension, dimension
+from groundtrace_collector.query.errors import QueryError
+from groundtrace_collector.query.filters import Selection, TraceFilter, selection_of
+from groundtrace_collector.query.intervals import (
+    ALPHA,
+    Difference,
+    Sums,
+    Value,
+    adjusted,
+    mean_difference,
+    mean_value,
+    newcombe,
+    nothing,
+    paired_means,
+    paired_rates,
+    quantile_difference,
+    rate_value,
+)
+from groundtrace_collector.query.metrics import Form, Metric, parse_metrics
+from groundtrace_collector.query.sums import (
+    cluster_sums,
+    pair_sums,
+    quantile_of,
+    sums_of,
+    value_of,
+    within_cluster,
+    within_pair,
+)
+from groundtrace_collector.query.values import per_trace
+from groundtrace_collector.store.sql import statement
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from groundtrace_collector.store.store import Store
+
+Verdict: TypeAlias = Literal["better", "worse", "no difference", "insufficient data"]
+Key: TypeAlias = tuple[bool, str]
+"""Whether it is the whole, and the cohort's key."""
+
+WHOLE = "*"
+MIN_N = 20
+"""Fewer pairs, or fewer traces on a side, are no ground for a verdict."""
+MAX_COHORTS = 200
+_PAIRABLE = (Form.RATE, Form.MEAN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompareQuery:
+    """A comparison as a user asks for it. Without ``until`` its verdicts hold however often it is asked."""
+
+    by: str
+    base: str
+    candidate: str
+    metrics: str | Sequence[str]
+    cohort: str | None = None
+    filter: TraceFilter = field(default_factory=TraceFilter)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """One metric in one cohort, before correction for the number of cohorts."""
+
+    metric: Metric
+    base: Value
+    candidate: Value
+    difference: Difference
+    paired: bool
+
+    @property
+    def sufficient(self) -> bool:
+        """Whether there is enough to judge by."""
+        return min(self.base.n, self.candidate.n) >= MIN_N and self.difference.p_value is not None
+
+
+async def compare(store: Store, query: CompareQuery) -> dict[str, Any]:
+    """The comparison in the API's shape, the whole first under the key `*`, then cohorts, the largest first.
+
+    Raises QueryError for parameters that cannot be understood.
+    """
+    if query.base == query.candidate:
+        raise QueryError("invalid_comparison", f"base and candidate are both {query.base!r}: name two values")
+    metrics = parse_metrics(query.metrics)
+    by = dimension(query.by, prefix="side")
+    cohort = dimension(query.cohort, prefix="cohort") if query.cohort else None
+    scores = [metric.score for metric in metrics if metric.score is not None]
+    selection = _of_sides(await selection_of(store, query.filter, scores=scores), by, query)
+    reader = _Reader(store, selection, by, cohort)
+    sizes = await reader.sizes()
+    compared = await _comparisons(reader, sizes, metrics, watched=not query.filter.until)
+    return {
+        "by": by.name,
+        "base": query.base,
+        "candidate": query.candidate,
+        "cohorts": [
+            {
+                "key": WHOLE if whole else key,
+                "metrics": {name: rows[whole, key] for name, rows in compared.items()},
+            }
+            for whole, key in sizes
+        ],
+    }
+
+
+def _of_sides(selection: Selection, by: Dimension, query: CompareQuery) -> Selection:
+    """Only the traces of one side or the other."""
+    return Selection(
+        sql=f"{selection.sql} AND {by.sql} IN ({{side_base:String}}, {{side_candidate:String}})",
+        parameters={
+            **selection.parameters,
+            **by.parameters,
+            "side_base": query.base,
+            "side_candidate": query.candidate,
+        },
+        scope=selection.scope,
+    )
+
+
+# --- reading ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """How much of a cohort was seen on both sides."""
+
+    traces: tuple[int, int]
+    paired: tuple[int, int]
+    pairs: int
+
+    @property
+    def is_paired(self) -> bool:
+        """Whether the sides mostly answered the same questions."""
+        smaller = 0 if self.traces[0] <= self.traces[1] else 1
+        return self.pairs > 0 and 2 * self.paired[smaller] >= self.traces[smaller]
+
+
+class _Reader:
+    """Runs the statements of one comparison."""
+
+    def __init__(self, store: Store, selection: Selection, by: Dimension, cohort: Dimension | None) -> None:
+        self._store = store
+        self._selection = selection
+        self._columns = {
+            "Side": f"toUInt8({by.sql} = {{side_candidate:String}})",
+            "Cohort": cohort.sql if cohort else "''",
+            # Grouping by numbers costs half of grouping by text; 0 is the whole.
+            "CohortHash": "greatest(1, sipHash64(Cohort))",
+            "Cluster": "sipHash64(if(Session = '', TraceId, Session))",
+            "Pair": "if(DatasetRow = '', QueryHash, sipHash64('dataset row', DatasetRow))",
+        }
+        self._parameters = dict(cohort.parameters) if cohort else {}
+        self._groups = "[0, CohortHash]" if cohort else "[toUInt64(0)]"
+
+    async def sizes(self) -> dict[Key, Size]:
+        """The whole and the cohorts, in the order they are shown."""
+        rows = await self._run("compare_pairs", [], {}, {"cohorts": MAX_COHORTS + 1})
+        sizes = {
+            (bool(row["Whole"]), str(row["Key"])): Size(
+                traces=(int(row["BaseTraces"]), int(row["CandidateTraces"])),
+                paired=(int(row["BasePaired"]), int(row["CandidatePaired"])),
+                pairs=int(row["Pairs"]),
+            )
+            for row in rows
+        }
+        return sizes or {(True, ""): Size(traces=(0, 0), paired=(0, 0), pairs=0)}
+
+    async def sides(self, metrics: Sequence[Metric], keys: Sequence[Key]) -> dict[tuple[Key, int], Any]:
+        """Sums over clusters of each cohort and side."""
+        parts = {"CLUSTER_SUMS": within_cluster(metrics), "SUMS": cluster_sums(metrics)}
+        rows = await self._run("compare_sides", metrics, parts, {"keys": _names(keys)})
+        return {((bool(row["Whole"]), str(row["Key"])), int(row["Side"])): row for row in rows}
+
+    async def pairs(self, metrics: Sequence[Metric], keys: Sequence[Key]) -> dict[Key, Any]:
+        """Sums over the pairs of each cohort."""
+        parts = {"SIDE_MEANS": within_pair(metrics), "SUMS": pair_sums(metrics)}
+        rows = await self._run("compare_paired", metrics, parts, {"keys": _names(keys)})
+        return {(bool(row["Whole"]), str(row["Key"])): row for row in rows}
+
+    async def _run(
+        self, name: str, metrics: Sequence[Metric], parts: Mapping[str, str], values: Mapping[str, object]
+    ) -> list[dict[str, Any]]:
+        rows = per_trace(metrics, self._selection, self._columns)
+        sql = statement(__package__, name)
+        for mark, text in {**parts, "GROUPS": self._groups, "PER_TRACE": rows.sql}.items():
+            sql = sql.replace(mark, text)
+        return await self._store.query(sql, {**rows.parameters, **self._parameters, **values})
+
+
+def _names(keys: Sequence[Key]) -> list[str]:
+    return [key for whole, key in keys if not whole]
+
+
+# --- judging ----------------------------------------------------------------------------------------------
+
+
+async def _comparisons(
+    reader: _Reader, sizes: Mapping[Key, Size], metrics: Sequence[Metric], *, watched: bool
+) -> dict[str, dict[Key, dict[str, Any]]]:
+    """Per metric and cohort, the API's object; one correction per metric over its cohorts."""
+    pairable = [metric for metric in metrics if metric.form in _PAIRABLE]
+    paired_keys = [key for key, size in sizes.items() if size.is_paired]
+    pairs = await reader.pairs(pairable, paired_keys) if pairable and paired_keys else {}
+    alone = [m for m in metrics if m not in pairable or len(paired_keys) < len(sizes)]
+    sides = await reader.sides(alone, list(sizes)) if alone else {}
+    result: dict[str, dict[Key, dict[str, Any]]] = {}
+    for metric in metrics:
+        compared = {}
+        for key, size in sizes.items():
+            if metric in pairable and size.is_paired:
+                row = pairs.get(key)
+                sums = row[f"s{pairable.index(metric)}"] if row else (0,) * 7
+                compared[key] = compare_paired(metric, sums, watched=watched)
+            else:
+                both = [sides.get((key, side)) for side in (0, 1)]
+                name = f"s{alone.index(metric)}"
+                compared[key] = compare_sides(
+                    metric, *(row[name] if row else None for row in both), watched=watched
+                )
+        result[metric.name] = judge(compared)
+    return result
+
+
+def compare_paired(metric: Metric, sums: Sequence[Any], *, watched: bool) -> Comparison:
+    """A rate or mean over pairs: ``sums`` as `sums.pair_sums` orders them. Pure."""
+    n = int(sums[0])
+    base, base_squares, candidate, candidate_squares, total, squares = (float(each or 0) for each in sums[1:])
+    one = rate_value if metric.form is Form.RATE else mean_value
+    difference = paired_rates if metric.form is Form.RATE else paired_means
+    return Comparison(
+        metric=metric,
+        base=one(_of_pairs(n, base, base_squares)),
+        candidate=one(_of_pairs(n, candidate, candidate_squares)),
+        difference=difference(n, total, squares, watched=watched),
+        paired=True,
+    )
+
+
+def _of_pairs(n: int, total: float, squares: float) -> Sums:
+    return Sums(n=n, clusters=n, total=total, weight=n, squares=squares, weight_squares=n, products=total)
+
+
+def compare_sides(metric: Metric, base: Any, candidate: Any, *, watched: bool) -> Comparison:
+    """Two independent sides: each as `sums.cluster_sums` sums it, or None without a trace. Pure."""
+    values = [value_of(metric, each) for each in (base, candidate)]
+    difference = Difference(value=nothing(values[0].n + values[1].n), p_value=None)
+    if base is not None and candidate is not None:
+        difference = _difference(metric, base, candidate, values, watched=watched)
+    return Comparison(metric=metric, base=values[0], candidate=values[1], difference=difference, paired=False)
+
+
+def _difference(
+    metric: Metric, base: Any, candidate: Any, values: Sequence[Value], *, watched: bool
+) -> Difference:
+    if metric.form is Form.COUNT:
+        change = (values[1].value or 0) - (values[0].value or 0)
+        counted = Value(value=change, low=None, high=None, n=values[0].n + values[1].n)
+        return Difference(value=counted, p_value=None)
+    if metric.form is Form.QUANTILE:
+        quantiles = [quantile_of(metric, each) for each in (base, candidate)]
+        return quantile_difference(*quantiles, watched=watched)
+    sums = [sums_of(each) for each in (base, candidate)]
+    between = newcombe if metric.form is Form.RATE else mean_difference
+    return between(*sums, watched=watched)
+
+
+def judge(compared: Mapping[Key, Comparison]) -> dict[Key, dict[str, Any]]:
+    """Verdicts on one metric: p-values adjusted over the cohorts that have enough data. Pure."""
+    judged = [key for key, each in compared.items() if each.sufficient]
+    p_values = dict(
+        zip(judged, adjusted([compared[key].difference.p_value or 0.0 for key in judged]), strict=True)
+    )
+    return {key: _as_json(each, p_values.get(key)) for key, each in compared.items()}
+
+
+def _as_json(each: Comparison, p_value: float | None) -> dict[str, Any]:
+    return {
+        "base": each.base.as_json(),
+        "candidate": each.candidate.as_json(),
+        "difference": each.difference.value.as_json(),
+        "paired": each.paired,
+        "p_value": p_value,
+        "verdict": verdict(each, p_value),
+    }
+
+
+def verdict(each: Comparison, p_value: float | None) -> Verdict | None:
+    """What to make of a comparison with its adjusted p-value; None for a count."""
+    if each.metric.direction is None:
+        return None
+    if not each.sufficient or p_value is None:
+        return "insufficient data"
+    change = each.difference.value.value or 0.0
+    if p_value > ALPHA or not change:
+        return "no difference"
+    return "better" if (change > 0) == (each.metric.direction == "higher") else "worse"

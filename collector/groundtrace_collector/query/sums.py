@@ -1,0 +1,148 @@
+"""Sums that SQL makes over the rows of `values.per_trace`, and what is read from them. Pure.
+
+Each statement sums a metric into one tuple `s{i}`; the functions that write a tuple and the one that reads it
+stand together here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from groundtrace_collector.query.intervals import Quantile, Sums, Value, mean_value, nothing, rate_value
+from groundtrace_collector.query.metrics import Form, Metric
+from groundtrace_collector.store.sql import statement
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+# Order statistics are kept up to 6 standard errors from a quantile, beyond any critical value in use, in
+# steps of an eighth: an interval is at most that much wider than with the exact ranks.
+_SPREAD, _STEPS = 6, 48
+
+
+def trace_sums(metrics: Sequence[Metric]) -> str:
+    """Sums over independent traces."""
+    return _named("s", (_trace_sum(index, metric) for index, metric in enumerate(metrics)))
+
+
+def _trace_sum(index: int, metric: Metric) -> str:
+    v, w = f"v{index}", f"w{index}"
+    if metric.form is Form.COUNT:
+        return f"tuple(count(), sum({v}))"
+    if metric.form is Form.QUANTILE:
+        return _quantile(f"{_collected(metric)}({v})", metric.level)
+    n = f"count({v})"
+    if metric.form is Form.RATIO:
+        return _tuple(n, n, f"sum({v})", f"sum({w})", f"sum({v} * {v})", f"sum({w} * {w})", f"sum({v} * {w})")
+    return _tuple(n, n, f"sum({v})", n, f"sum({v} * {v})", n, f"sum({v})")
+
+
+def within_cluster(metrics: Sequence[Metric]) -> str:
+    """Of one cluster: the number `n{i}`, total `t{i}` and weight `u{i}`; where order counts, all values `t{i}`."""
+    return ",\n        ".join(_within_cluster(index, metric) for index, metric in enumerate(metrics))
+
+
+def _within_cluster(index: int, metric: Metric) -> str:
+    v = f"v{index}"
+    if metric.form is Form.QUANTILE:
+        return f"{_collected(metric)}({v}) AS t{index}"
+    weight = f"sum(w{index})" if metric.form is Form.RATIO else f"toFloat64(count({v}))"
+    return f"count({v}) AS n{index}, ifNull(sum({v}), 0) AS t{index}, ifNull({weight}, 0) AS u{index}"
+
+
+def cluster_sums(metrics: Sequence[Metric]) -> str:
+    """Sums over the clusters of `within_cluster`."""
+    return _named("s", (_cluster_sum(index, metric) for index, metric in enumerate(metrics)))
+
+
+def _cluster_sum(index: int, metric: Metric) -> str:
+    n, t, u = f"n{index}", f"t{index}", f"u{index}"
+    if metric.form is Form.COUNT:
+        return f"tuple(sum({n}), sum({t}))"
+    if metric.form is Form.QUANTILE:
+        return _quantile(f"groupArrayArray({t})", metric.level)
+    squares = (f"sum({t} * {t})", f"sum({u} * {u})", f"sum({t} * {u})")
+    return _tuple(f"sum({n})", f"countIf({n} > 0)", f"sum({t})", f"sum({u})", *squares)
+
+
+def within_pair(metrics: Sequence[Metric]) -> str:
+    """Of one pair: the mean of each side, `b{i}` and `c{i}`; null or NaN where a side has none."""
+    return ",\n        ".join(
+        f"avgIf(v{index}, Side = 0) AS b{index}, avgIf(v{index}, Side = 1) AS c{index}"
+        for index, _ in enumerate(metrics)
+    )
+
+
+def pair_sums(metrics: Sequence[Metric]) -> str:
+    """Over pairs with both sides: how many; sums and squares of base, of candidate, of their difference."""
+    return _named("s", (_pair_sum(index) for index, _ in enumerate(metrics)))
+
+
+def _pair_sum(index: int) -> str:
+    b, c = f"b{index}", f"c{index}"
+    both = f"ifNull(isFinite({b}) AND isFinite({c}), 0)"
+    sums = (b, f"{b} * {b}", c, f"{c} * {c}", f"{c} - {b}", f"({c} - {b}) * ({c} - {b})")
+    return _tuple(f"countIf({both})", *(f"sumIf({each}, {both})" for each in sums))
+
+
+def _named(prefix: str, parts: Iterable[str]) -> str:
+    return ",\n    ".join(f"{sql} AS {prefix}{index}" for index, sql in enumerate(parts))
+
+
+def _tuple(*parts: str) -> str:
+    return f"tuple({', '.join(parts)})"
+
+
+def _collected(metric: Metric) -> str:
+    return "groupArrayArray" if metric.many else "groupArray"
+
+
+def _quantile(values: str, level: float) -> str:
+    marks = {"LEVEL": str(level), "SPREAD": str(_SPREAD), "STEPS": str(_STEPS), "VALUES": values}
+    sql = statement(__package__, "quantile")
+    for mark, text in marks.items():
+        sql = sql.replace(mark, text)
+    return sql.strip()
+
+
+# --- reading ----------------------------------------------------------------------------------------------
+
+
+def value_of(metric: Metric, row: Sequence[Any] | None) -> Value:
+    """The metric of a cohort or side from its sums; undefined without any."""
+    if row is None:
+        return nothing()
+    if metric.form is Form.COUNT:
+        return Value(value=float(row[1] or 0), low=None, high=None, n=int(row[0]))
+    if metric.form is Form.QUANTILE:
+        return quantile_of(metric, row).as_value()
+    sums = sums_of(row)
+    return rate_value(sums) if metric.form is Form.RATE else mean_value(sums)
+
+
+def sums_of(row: Sequence[Any]) -> Sums:
+    """The seven sums of a rate, mean or ratio; a sum over no rows is null and counts as 0."""
+    n, clusters, total, weight, squares, weight_squares, products = (each or 0 for each in row)
+    return Sums(
+        n=int(n),
+        clusters=int(clusters),
+        total=float(total),
+        weight=float(weight),
+        squares=float(squares),
+        weight_squares=float(weight_squares),
+        products=float(products),
+    )
+
+
+def quantile_of(metric: Metric, row: Sequence[Any]) -> Quantile:
+    """What `quantile.sql` found."""
+    n, value, around = int(row[0]), row[1], row[2]
+    if not n:
+        return Quantile(level=metric.level, n=0, value=None, ranks=(), values=())
+    return Quantile(
+        level=metric.level,
+        n=n,
+        value=float(value),
+        ranks=tuple(int(rank) for rank, _ in around),
+        values=tuple(float(each) for _, each in around),
+    )
