@@ -7,11 +7,19 @@ from functools import cache
 from itertools import pairwise
 from typing import Any
 
+from groundtrace_collector.pages.text import clean
 from groundtrace_evaluators import registry
 from groundtrace_evaluators.case import Field
 from groundtrace_evaluators.errors import EvaluatorLoadError, UnknownEvaluatorError
 
 Piece = Mapping[str, Any]
+Hit = tuple[int, int, tuple[str, ...]]
+"""Start and end of a piece in the answer, and its missing words."""
+
+_WORDS = 12
+_PIECES = 200
+_FOLDED_CHARS = 2_000
+"""Longer pieces are looked for as they are: a pattern of them would cost more than it finds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +44,8 @@ def segments(answer: str, scores: Iterable[Mapping[str, Any]]) -> tuple[Segment,
     for start, end in pairwise(cuts):
         inside = [missing for first, last, missing in found if first <= start and end <= last]
         words = dict.fromkeys(word for missing in inside for word in missing)
-        stretches.append(Segment(answer[start:end], unsupported=bool(inside), missing=tuple(words)))
+        missing_here = tuple(words)[:_WORDS]
+        stretches.append(Segment(answer[start:end], unsupported=bool(inside), missing=missing_here))
     return tuple(stretches)
 
 
@@ -45,15 +54,17 @@ def evidence(score: Mapping[str, Any]) -> tuple[Piece, ...]:
     pieces = score.get("evidence")
     if not isinstance(pieces, Sequence) or isinstance(pieces, str):
         return ()
-    return tuple(piece for piece in pieces if isinstance(piece, Mapping) and isinstance(piece.get("text"), str))
+    return tuple(
+        piece for piece in pieces if isinstance(piece, Mapping) and isinstance(piece.get("text"), str)
+    )
 
 
 def missing_words(piece: Piece) -> tuple[str, ...]:
-    """The words of a piece of evidence that were looked for and not found, at most a dozen."""
+    """The words of a piece of evidence that were looked for and not found: the first dozen."""
     words = piece.get("missing")
     if not isinstance(words, Sequence) or isinstance(words, str):
         return ()
-    return tuple(str(word)[:60] for word in words[:12])
+    return tuple(clean(str(word)[:60]) for word in words[:_WORDS])
 
 
 @cache
@@ -65,13 +76,13 @@ def judges_answers(name: str) -> bool:
         return True
 
 
-def _located(answer: str, scores: Iterable[Mapping[str, Any]]) -> list[tuple[int, int, tuple[str, ...]]]:
-    found = []
+def _located(answer: str, scores: Iterable[Mapping[str, Any]]) -> list[Hit]:
+    found: list[Hit] = []
     for score in scores:
         if not judges_answers(score["name"]):
             continue
         place = 0
-        for piece in evidence(score):
+        for piece in evidence(score)[:_PIECES]:
             hit = _find(piece["text"], answer, place) or _find(piece["text"], answer, 0)
             if hit is None:
                 continue
@@ -82,9 +93,13 @@ def _located(answer: str, scores: Iterable[Mapping[str, Any]]) -> list[tuple[int
 
 
 def _find(text: str, answer: str, start: int) -> tuple[int, int] | None:
-    """Where a piece stands in the answer, white space aside: sentences are split after folding it."""
-    words = text.split()
-    if not words:
+    """Where a piece stands in the answer; white space may differ, as sentences are split after folding it."""
+    if not text.strip() or len(text) > len(answer):
         return None
-    match = re.compile(r"\s+".join(map(re.escape, words))).search(answer, start)
+    place = answer.find(text, start)
+    if place >= 0:
+        return place, place + len(text)
+    if len(text) > _FOLDED_CHARS:
+        return None
+    match = re.compile(r"\s+".join(map(re.escape, text.split()))).search(answer, start)
     return match.span() if match else None

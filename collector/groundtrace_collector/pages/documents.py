@@ -58,13 +58,13 @@ def ranking(documents: Sequence[Mapping[str, Any]], gold: Sequence[str], budget:
     anywhere = _keyed(document for document in documents if document["stage"] == "retrieved") | retrieved
     order = sorted(after or retrieved, key=lambda key: (after or retrieved)[key]["rank"])
     order += sorted(before.keys() - set(order), key=lambda key: before[key]["rank"]) if after else []
-    seen = {key[0] for key in order}
+    seen, right = {key[0] for key in order}, set(gold)
     rows = []
     for key in order[:ROWS]:
         if not budget.spend(_ROW_BYTES):
             break
         stages = [stage.get(key) for stage in (after, before, anywhere)]
-        rows.append(_row(stages, reranked=bool(after), gold=key[0] in set(gold), budget=budget))
+        rows.append(_row(stages, reranked=bool(after), gold=key[0] in right, budget=budget))
     return Ranking(
         rows=tuple(rows),
         reranked=bool(after),
@@ -90,7 +90,7 @@ def _row(
         move=rank_before - rank["rank"] if rank_before and rank.get("rank") else None,
         score=formats.significant(score.get("score")),
         rerank_score=formats.significant(after.get("score")) if after else formats.NOTHING,
-        content=budget.text(content, _CONTENT_BYTES),
+        content=budget.folded(content, _CONTENT_BYTES),
         gold=gold,
     )
 

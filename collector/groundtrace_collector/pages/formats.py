@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-NOTHING = "–"
+NOTHING = "—"
 """What stands where there is no value."""
 
 
@@ -28,9 +28,9 @@ def duration(ms: float | None) -> str:
         return NOTHING
     if ms < 1:
         return f"{ms:.2f} ms"
-    if ms < 10:  # noqa: PLR2004 - below ten one decimal tells something
+    if ms < 10:
         return f"{ms:.1f} ms"
-    if ms < 1_000:  # noqa: PLR2004 - a second
+    if ms < 1_000:
         return f"{ms:.0f} ms"
     return _seconds(ms / 1_000)
 
@@ -39,9 +39,18 @@ def number(value: float | None, digits: int = 0) -> str:
     """A number with thousands separated.
 
     >>> number(12345), number(0.5, 2), number(None)
-    ('12,345', '0.50', '–')
+    ('12,345', '0.50', '—')
     """
     return NOTHING if value is None or not math.isfinite(value) else f"{value:,.{digits}f}"
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "trace"), counted(1200, "span")
+    ('1 trace', '1,200 spans')
+    """
+    return f"{number(count)} {noun}{'' if count == 1 else 's'}"
 
 
 def significant(value: float | None) -> str:
@@ -81,6 +90,14 @@ def moment(iso: str | None, now: datetime) -> Moment | None:
     return Moment(iso=iso, day=day, clock=f"{at:%H:%M:%S}", ago=ago((now - at).total_seconds()))
 
 
+def moment_of_ms(ms: int | None, now: datetime) -> Moment | None:
+    """As ``moment``, of milliseconds since the epoch."""
+    if ms is None:
+        return None
+    at = datetime.fromtimestamp(ms / 1_000, UTC)
+    return moment(at.isoformat(timespec="milliseconds").replace("+00:00", "Z"), now)
+
+
 def ago(seconds: float) -> str:
     """How long ago, in one unit.
 
@@ -104,9 +121,9 @@ def words(name: str) -> str:
 
 
 def _seconds(seconds: float) -> str:
-    if seconds < 60:  # noqa: PLR2004 - a minute
+    if seconds < 60:
         return f"{seconds:.2f} s"
     minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:  # noqa: PLR2004 - an hour
+    if minutes < 60:
         return f"{minutes} min {rest} s"
     return f"{minutes // 60} h {minutes % 60} min"

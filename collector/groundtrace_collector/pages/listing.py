@@ -112,8 +112,8 @@ class TraceListPage(Page):
     periods: Options = PERIODS
     orders: Options = ORDERS
     rows: tuple[TraceRow, ...] = ()
-    traces: str = ""
-    spans: str = ""
+    count: str = ""
+    """Traces and spans that match, in words."""
     first_url: str = ""
     next_url: str = ""
     endpoint: str = ""
@@ -131,14 +131,15 @@ async def trace_list(
     try:
         found, counted = await _found(store, filters, now)
     except QueryError as error:
-        return await _page(store, filters, endpoint=endpoint, error=clean(error.message), error_field=_field_of(error))
+        return await _page(
+            store, filters, endpoint=endpoint, error=clean(error.message), error_field=_field_of(error)
+        )
     return await _page(
         store,
         filters,
         endpoint=endpoint,
         rows=tuple(trace_row(trace, now) for trace in found["traces"]),
-        traces=formats.number(counted["traces"]),
-        spans=formats.number(counted["spans"]),
+        count=f"{formats.counted(counted['traces'], 'trace')} · {formats.counted(counted['spans'], 'span')}",
         next_url=f"/?{filters.query(cursor=found['next_cursor'])}" if found["next_cursor"] else "",
         first_url=f"/?{filters.query(cursor='')}" if filters.cursor else "",
     )

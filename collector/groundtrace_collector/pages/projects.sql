@@ -1,6 +1,6 @@
 -- The projects that hold traces, for the filter's suggestions; the largest first.
 SELECT Project, count() AS Traces
-FROM traces
+FROM traces FINAL
 WHERE Project != {internal:String}
 GROUP BY Project
 ORDER BY Traces DESC, Project

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
-from groundtrace_collector.errors import ApiError, GroundtraceError, StoreDownError
+from groundtrace_collector.errors import ApiError, StoreDownError
 from groundtrace_collector.pages.page import ErrorPage, rendered
 from groundtrace_collector.pages.text import clean
 
@@ -30,9 +30,7 @@ class PageRoute(APIRoute):
                 return error_page(error.status, error.message)
             except StoreDownError as error:
                 return error_page(503, f"{error}. Try again once it is back.")
-            except GroundtraceError as error:
-                return error_page(500, str(error))
-            except Exception:  # noqa: BLE001 - logged with its traceback; the reader gets a page
+            except Exception:
                 logger.exception("page %s failed", request.url.path)
                 return error_page(500, "The collector failed to make this page; its log says why.")
 

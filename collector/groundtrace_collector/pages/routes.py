@@ -1,30 +1,57 @@
 """The addresses of the pages; each gathers what the API gives, and renders it."""
 
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import ClassVar
+
 from fastapi import APIRouter, Request, Response
 
+from groundtrace_collector.api.jobs import Dispatching
 from groundtrace_collector.errors import ApiError
-from groundtrace_collector.pages import (
-    listing,
-    static,
-)
-from groundtrace_collector.pages.page import rendered
+from groundtrace_collector.pages import static
+from groundtrace_collector.pages.cohorts import cohorts_page
+from groundtrace_collector.pages.compare import compare_page
+from groundtrace_collector.pages.encoders import encoders_page
+from groundtrace_collector.pages.evaluations import evaluations_page
+from groundtrace_collector.pages.listing import trace_list
+from groundtrace_collector.pages.page import Page, rendered
 from groundtrace_collector.pages.route import PageRoute
+from groundtrace_collector.pages.settings import settings_page
 from groundtrace_collector.pages.trace import trace_page
 from groundtrace_collector.query.traces import get_trace
 from groundtrace_collector.state import collector_of
-from datetime import UTC, datetime
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlainPage(Page):
+    """A page that says one thing."""
+
+    template: ClassVar[str] = "plain.html"
+    section: ClassVar[str] = ""
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetsPage(PlainPage):
+    """What datasets will be."""
+
+    section: ClassVar[str] = "datasets"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SqlPage(PlainPage):
+    """That SQL is not there yet."""
+
+    section: ClassVar[str] = "sql"
 
 
 @router.get("/")
 async def traces(request: Request) -> Response:
     """The trace list; wrong filters are 400 with the form."""
-    page = await listing.trace_list(
-        collector_of(request).store,
-        request.query_params,
-        endpoint=str(request.base_url).rstrip("/"),
-        now=_now(),
+    page = await trace_list(
+        collector_of(request).store, request.query_params, endpoint=_endpoint(request), now=_now()
     )
     return rendered(page, status=400 if page.error else 200)
 
@@ -34,8 +61,55 @@ async def trace(request: Request, trace_id: str) -> Response:
     """One trace."""
     found = await get_trace(collector_of(request).store, trace_id.lower())
     if found is None:
-        raise ApiError(404, "not_found", f"No trace {trace_id[:64]} is stored. One just sent shows within a second.")
+        raise ApiError(
+            404, "not_found", f"No trace {trace_id[:64]} is stored. One just sent shows within a second."
+        )
     return rendered(trace_page(found, _now()))
+
+
+@router.get("/cohorts")
+async def cohorts(request: Request) -> Response:
+    """Metrics by cohort; a wrong question is 400 with the form."""
+    page = await cohorts_page(collector_of(request).store, request.query_params, _now())
+    return rendered(page, status=400 if page.error else 200)
+
+
+@router.get("/compare")
+async def compare(request: Request) -> Response:
+    """A base against a candidate; a wrong question is 400 with the form."""
+    page = await compare_page(collector_of(request).store, request.query_params, _now())
+    return rendered(page, status=400 if page.error else 200)
+
+
+@router.get("/evaluations")
+async def evaluations(request: Request, dispatcher: Dispatching) -> Response:
+    """Jobs, ledger and recent scores."""
+    return rendered(await evaluations_page(collector_of(request).store, dispatcher, _now()))
+
+
+@router.get("/encoders")
+async def encoders(request: Request) -> Response:
+    """Encoder versions."""
+    return rendered(await encoders_page(collector_of(request).store, _now()))
+
+
+@router.get("/datasets")
+async def datasets() -> Response:
+    """A sentence, until there are datasets."""
+    message = "Datasets will hold questions with their gold documents and answers; there are none yet."
+    return rendered(DatasetsPage(title="Datasets", message=message))
+
+
+@router.get("/sql")
+async def sql() -> Response:
+    """A sentence, until there is SQL."""
+    return rendered(SqlPage(title="SQL", message="This page is not there yet."))
+
+
+@router.get("/settings")
+async def settings(request: Request) -> Response:
+    """What this collector runs with."""
+    return rendered(await settings_page(collector_of(request), _endpoint(request)))
 
 
 @router.get("/static/{name}")
@@ -57,6 +131,10 @@ def _static(request: Request, name: str) -> Response:
     if response is None:
         raise ApiError(404, "not_found", f"There is no file {name[:64]}.")
     return response
+
+
+def _endpoint(request: Request) -> str:
+    return str(request.base_url).rstrip("/")
 
 
 def _now() -> datetime:

@@ -3,19 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import Any
-
-from groundtrace_evaluators import registry
-from groundtrace_evaluators.errors import EvaluatorLoadError, UnknownEvaluatorError
 
 from groundtrace_collector.pages import answer, formats
 from groundtrace_collector.pages.formats import Moment
 from groundtrace_collector.pages.text import Budget, Text, one_line
+from groundtrace_collector.query.metrics import lower_is_better
 
 _CARDS = 40
-_CARD_BYTES = 900
+_CARD_BYTES = 1_200
 _PIECES = 30
+_PIECE_BYTES = 350
 _DEFAULT_THRESHOLD = 0.5
 
 
@@ -77,15 +75,6 @@ def failed(name: str, score: Mapping[str, Any]) -> bool:
     return bool(score["score"] > limit if lower_is_better(name) else score["score"] < limit)
 
 
-@cache
-def lower_is_better(name: str) -> bool:
-    """The direction that the evaluator states; higher is better for an unknown one."""
-    try:
-        return registry.get(name).direction == "lower"
-    except (UnknownEvaluatorError, EvaluatorLoadError):
-        return False
-
-
 def cards(
     scores: Sequence[Mapping[str, Any]], ledger: Sequence[Mapping[str, Any]], budget: Budget, now: datetime
 ) -> tuple[tuple[ScoreCard, ...], int]:
@@ -96,11 +85,9 @@ def cards(
     ordered = sorted(scores, key=lambda score: (bool(score["span_id"]), score["name"], score["source"]))
     scored = {(score["evaluator"], score["version"]) for score in scores}
     unscored = [
-        row
-        for row in ledger
-        if row["status"] != "ok" and (row["evaluator"], row["version"]) not in scored
+        row for row in ledger if row["status"] != "ok" and (row["evaluator"], row["version"]) not in scored
     ]
-    shown = []
+    shown: list[ScoreCard] = []
     for score in ordered:
         if len(shown) < _CARDS and budget.spend(_CARD_BYTES):
             shown.append(_scored(score, budget, now))
@@ -113,6 +100,7 @@ def cards(
 def _scored(score: Mapping[str, Any], budget: Budget, now: datetime) -> ScoreCard:
     pieces = answer.evidence(score)
     has_number = score["score"] is not None
+    shown = tuple(_piece(piece, budget) for piece in pieces[:_PIECES] if budget.spend(_PIECE_BYTES))
     verdict = "fail" if failed(score["name"], score) else "pass"
     origin = [score["evaluator"], score["version"], score["method"], score["source"]]
     return ScoreCard(
@@ -122,8 +110,8 @@ def _scored(score: Mapping[str, Any], budget: Budget, now: datetime) -> ScoreCar
         verdict=verdict if has_number or score["label"] in ("pass", "fail") else "",
         status=score["status"] or "ok",
         explanation=budget.text(score["explanation"], 1_500),
-        pieces=tuple(_piece(piece, budget) for piece in pieces[:_PIECES]),
-        hidden_pieces=max(len(pieces) - _PIECES, 0),
+        pieces=shown,
+        hidden_pieces=len(pieces) - len(shown),
         origin=" · ".join(dict.fromkeys(one_line(part, 60) for part in origin if part)),
         span_id=score["span_id"] or "",
         at=formats.moment(score["created_at"], now),
@@ -152,7 +140,7 @@ def _piece(piece: Mapping[str, Any], budget: Budget) -> Piece:
         text=budget.text(piece["text"], 800),
         score=formats.number(score, 2) if isinstance(score, int | float) else "",
         supported=supported if isinstance(supported, bool) else None,
-        missing=", ".join(answer.missing_words(piece)),
+        missing=budget.text(", ".join(answer.missing_words(piece)), 500).shown,
         passage=passage + 1 if isinstance(passage, int) else None,
     )
 

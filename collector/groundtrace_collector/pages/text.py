@@ -8,6 +8,8 @@ from markupsafe import escape
 PAGE_BYTES = 250_000
 """What one page may spend on content; DESIGN 3 allows 300 kB of HTML in all."""
 
+HEAD_CHARS = 140
+
 _LINE_ENDS = re.compile(r"\r\n?")
 # C0 and C1 controls save tab and newline, the bidirectional embeddings and overrides that could make a
 # text read as something it is not (CVE-2021-42574), and lone surrogates, which UTF-8 cannot carry.
@@ -21,6 +23,16 @@ class Text:
     shown: str
     cut_chars: int = 0
     """Characters of the original left out after ``shown``; 0 when it is whole."""
+
+    @property
+    def head(self) -> str:
+        """What stands for the text while it is folded, on one line."""
+        return self.shown[:HEAD_CHARS].replace("\n", " ")
+
+    @property
+    def long(self) -> bool:
+        """Whether it is worth folding."""
+        return len(self.shown) > HEAD_CHARS
 
     def __bool__(self) -> bool:
         """Whether there is anything to show."""
@@ -44,6 +56,12 @@ class Budget:
         """As much of a text as fits in ``limit_bytes`` of HTML and in what is left."""
         text = fitted(original, min(limit_bytes, self.left_bytes))
         self.left_bytes -= html_bytes(text.shown)
+        return text
+
+    def folded(self, original: object, limit_bytes: int) -> Text:
+        """As ``text``, for one whose head is on the page a second time."""
+        text = self.text(original, limit_bytes)
+        self.left_bytes = max(0, self.left_bytes - html_bytes(text.head))
         return text
 
 
@@ -99,8 +117,8 @@ def _longest(text: str, limit_bytes: int) -> int:
 
 def _visible(match: re.Match[str]) -> str:
     code = ord(match.group())
-    if code < 0x20:  # noqa: PLR2004 - the C0 controls have pictures of their own
+    if code < 0x20:
         return chr(0x2400 + code)
-    if code == 0x7F:  # noqa: PLR2004 - DEL
+    if code == 0x7F:
         return "␡"
-    return f"[U+{code:04X}]" if 0x202A <= code <= 0x202E else "\ufffd"  # noqa: PLR2004 - the bidi range
+    return f"[U+{code:04X}]" if 0x202A <= code <= 0x202E else "\ufffd"

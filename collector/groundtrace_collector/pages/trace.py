@@ -13,7 +13,7 @@ from groundtrace_collector.pages.documents import Ranking, ranking
 from groundtrace_collector.pages.formats import Moment
 from groundtrace_collector.pages.page import Page
 from groundtrace_collector.pages.scores import ScoreCard
-from groundtrace_collector.pages.text import Budget, Text, one_line
+from groundtrace_collector.pages.text import Budget, Text, html_bytes, one_line
 from groundtrace_collector.pages.waterfall import Waterfall, waterfall
 
 _QUERY_BYTES = 6_000
@@ -61,7 +61,7 @@ def trace_page(trace: Mapping[str, Any], now: datetime) -> TracePage:
     query = budget.text(trace["query"], _QUERY_BYTES)
     text = budget.text(trace["answer"], _ANSWER_BYTES)
     stretches = answer.segments(text.shown, _trace_level(trace["scores"]))
-    budget.spend(_SEGMENT_BYTES * len(stretches))
+    budget.spend(sum(_SEGMENT_BYTES + html_bytes("".join(part.missing)) for part in stretches))
     ranked = ranking(trace["documents"], trace.get("gold_document_ids") or (), budget)
     cards, hidden = scores.cards(trace["scores"], trace.get("evaluations") or (), budget, now)
     return TracePage(
@@ -135,7 +135,11 @@ def _plain(value: object) -> str:
 def _feedback(row: Mapping[str, Any], budget: Budget, now: datetime) -> Feedback:
     value = row["value"]
     thumb = {1: "thumbs up", -1: "thumbs down"}.get(value) if row["name"] == "thumbs" else None
-    shown = formats.significant(value) if isinstance(value, int | float) else one_line(value or row.get("label"), 80)
+    shown = (
+        formats.significant(value)
+        if isinstance(value, int | float)
+        else one_line(value or row.get("label"), 80)
+    )
     return Feedback(
         name=formats.words(one_line(row["name"], 60)),
         value=thumb or shown,

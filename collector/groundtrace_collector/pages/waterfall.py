@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from groundtrace_collector.pages import formats
@@ -16,7 +16,9 @@ _ROW_BYTES = 900
 _ATTRIBUTE_BYTES = 400
 _VALUE_BYTES = 1_500
 _SPAN_BYTES = 12_000
-_KINDS = frozenset({"CHAIN", "EMBEDDING", "RETRIEVER", "RERANKER", "LLM", "TOOL", "AGENT", "GUARDRAIL", "EVALUATOR"})
+_KINDS = frozenset(
+    {"CHAIN", "EMBEDDING", "RETRIEVER", "RERANKER", "LLM", "TOOL", "AGENT", "GUARDRAIL", "EVALUATOR"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +118,7 @@ def _row(span: Mapping[str, Any], level: int, name: Text, axis: _Axis, budget: B
         indent=min(level, DEEPEST),
         left_percent=min(left, 99.6),
         # A bar too short to see would say that the span was not there.
-        width_percent=max(min(axis.percent(span["duration_ms"] or 0.0), 100 - left), 0.4),
+        width_percent=max(min(axis.percent(span["duration_ms"]), 100 - left), 0.4),
         duration=formats.duration(span["duration_ms"]),
         offset=formats.duration(start_ms),
         attributes=attributes,
@@ -130,7 +132,7 @@ def _attributes(attributes: Mapping[str, Any], budget: Budget) -> tuple[Attribut
     for key, value in sorted(attributes.items()):
         if not budget.spend(_ATTRIBUTE_BYTES):
             break
-        shown.append(Attribute(key=budget.text(key, 300), value=budget.text(value, _VALUE_BYTES)))
+        shown.append(Attribute(key=budget.text(key, 300), value=budget.folded(value, _VALUE_BYTES)))
     return tuple(shown)
 
 
@@ -154,12 +156,16 @@ def _events(events: Sequence[Mapping[str, Any]], axis: _Axis, budget: Budget) ->
 
 def _axis(spans: Sequence[Mapping[str, Any]]) -> _Axis:
     starts = [datetime.fromisoformat(span["started_at"]) for span in spans]
-    first = min(starts, default=datetime.min)
+    first = min(starts, default=datetime.now(UTC))
     ends = [
-        (start - first) / timedelta(milliseconds=1) + (span["duration_ms"] or 0.0)
+        (start - first) / timedelta(milliseconds=1) + span["duration_ms"]
         for start, span in zip(starts, spans, strict=True)
     ]
     return _Axis(first, max(ends, default=0.0))
+
+
+def _by_start(span: Mapping[str, Any]) -> tuple[datetime, float]:
+    return datetime.fromisoformat(span["started_at"]), -span["duration_ms"]
 
 
 def _tree(spans: Sequence[Mapping[str, Any]]) -> list[tuple[Mapping[str, Any], int]]:
@@ -168,7 +174,7 @@ def _tree(spans: Sequence[Mapping[str, Any]]) -> list[tuple[Mapping[str, Any], i
     A span whose parent is not stored starts a tree of its own; so does the earliest of a ring of spans
     that are each other's parents, which only a faulty or hostile client sends.
     """
-    ordered = sorted(spans, key=lambda span: (str(span["started_at"]), -(span["duration_ms"] or 0.0)))
+    ordered = sorted(spans, key=_by_start)
     known = {span["span_id"] for span in spans}
     children: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for span in ordered:

@@ -1,0 +1,126 @@
+"""The comparison page: a base against a candidate, cohort by cohort."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+
+from groundtrace_collector.pages import metrics
+from groundtrace_collector.pages.cohorts import MOST_ROWS
+from groundtrace_collector.pages.listing import PERIODS, Options, with_chosen
+from groundtrace_collector.pages.metrics import Change
+from groundtrace_collector.pages.page import Page
+from groundtrace_collector.pages.question import Question, dimensions, encoder_rows, error_field, key_text
+from groundtrace_collector.pages.text import clean, one_line
+from groundtrace_collector.query.compare import WHOLE, CompareQuery, compare
+from groundtrace_collector.query.errors import QueryError
+from groundtrace_collector.query.metrics import known_metrics
+from groundtrace_collector.store.store import Store
+
+_MOST_CELLS = 450
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparedRow:
+    """One cohort, or the whole."""
+
+    key: str
+    whole: bool
+    url: str
+    cells: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparePage(Page):
+    """The form and its table."""
+
+    template: ClassVar[str] = "compare.html"
+    section: ClassVar[str] = "compare"
+    question: Question
+    asked: bool
+    """Whether base and candidate are named; without them there is only the form."""
+    dimensions: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+    suggestions: tuple[tuple[str, str], ...] = ()
+    periods: Options = PERIODS
+    metrics_help: str
+    metrics: tuple[str, ...] = ()
+    rows: tuple[ComparedRow, ...] = ()
+    hidden: int = 0
+    error: str = ""
+    error_field: str = ""
+
+
+async def compare_page(store: Store, parameters: Mapping[str, str], now: datetime) -> ComparePage:
+    """The page for a query string."""
+    question = Question.of(parameters)
+    if not (question.base and question.candidate):
+        problem = "Name both a base and a candidate." if question.base or question.candidate else ""
+        return await _page(store, question, error=problem)
+    names = question.metric_names()
+    try:
+        table = await compare(
+            store,
+            CompareQuery(
+                by=question.by,
+                base=question.base,
+                candidate=question.candidate,
+                cohort=question.cohort or None,
+                metrics=names,
+                filter=question.filter(now),
+            ),
+        )
+    except QueryError as error:
+        return await _page(store, question, error=clean(error.message), error_field=error_field(error))
+    rows = compared_rows(table["cohorts"], names, question)
+    return await _page(
+        store,
+        question,
+        metrics=tuple(one_line(name, 60) for name in names),
+        rows=rows,
+        hidden=len(table["cohorts"]) - len(rows),
+    )
+
+
+def compared_rows(
+    cohorts: Sequence[Mapping[str, Any]], names: Sequence[str], question: Question
+) -> tuple[ComparedRow, ...]:
+    """The API's cohorts as rows, the whole first as it comes."""
+    return tuple(
+        ComparedRow(
+            key=key_text(cohort["key"]),
+            whole=cohort["key"] == WHOLE,
+            url=question.traces_url(question.cohort, cohort["key"]),
+            cells=tuple(metrics.change(name, cohort["metrics"][name]) for name in names),
+        )
+        for cohort in cohorts[: min(MOST_ROWS, _MOST_CELLS // max(len(names), 1))]
+    )
+
+
+def suggestions(encoders: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Comparisons worth a look: each of the latest encoders against the one before it."""
+    pairs = list(zip(encoders[1:4], encoders[:3], strict=False))
+    return tuple(
+        (
+            f"{one_line(candidate, 60)} against {one_line(base, 60)}",
+            f"/compare?{Question(by='encoder', base=base, candidate=candidate).query()}",
+        )
+        for base, candidate in pairs
+    )
+
+
+async def _page(store: Store, question: Question, **content: Any) -> ComparePage:
+    encoders = [str(row["Encoder"]) for row in await encoder_rows(store)]
+    asked = bool(question.base and question.candidate)
+    return ComparePage(
+        title="Compare",
+        json_url=f"/api/v1/compare?{question.api_query()}" if asked else "",
+        question=question,
+        asked=asked,
+        dimensions=await dimensions(store),
+        values=tuple(encoders[:50]),
+        suggestions=suggestions(encoders),
+        periods=with_chosen(PERIODS, question.since),
+        metrics_help=" ".join(known_metrics()),
+        **content,
+    )

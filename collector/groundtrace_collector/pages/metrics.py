@@ -1,0 +1,137 @@
+"""Metric values as cells: the value in its unit, its interval, how many traces stand behind it."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from groundtrace_collector.pages import formats
+
+_VERDICTS = {"better": "good", "worse": "bad", "no difference": "", "insufficient data": "faint"}
+Value = Mapping[str, Any]
+"""``{"value", "low", "high", "n"}`` of the API."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """An interval drawn on its column's scale, in percent of the width."""
+
+    low: float
+    high: float
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One metric of one cohort."""
+
+    value: str
+    range: str
+    """The 95 % interval in words, empty where it is not defined."""
+    n: str
+    interval: Interval | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One metric of one cohort, base against candidate."""
+
+    verdict: str
+    tone: str
+    """``good``, ``bad``, ``faint`` or empty: how the verdict is coloured, never what it says."""
+    difference: str
+    range: str
+    base: str
+    candidate: str
+    n: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """The range that a column's intervals are drawn on."""
+
+    low: float
+    high: float
+
+    def place(self, value: float) -> float:
+        """Where a value stands, in percent, with room for the mark at both ends."""
+        share = (value - self.low) / (self.high - self.low) if self.high > self.low else 0.5
+        return round(4 + 92 * min(max(share, 0.0), 1.0), 1)
+
+
+def scale(values: Iterable[Value]) -> Scale:
+    """The range that holds every interval of a column."""
+    ends = [
+        end for value in values for end in (value["low"], value["value"], value["high"]) if end is not None
+    ]
+    return Scale(low=min(ends, default=0.0), high=max(ends, default=1.0))
+
+
+def cell(metric: str, value: Value, on: Scale) -> Cell:
+    """A value of the API for the cohort table."""
+    shown = unit(metric)
+    known = None not in (value["value"], value["low"], value["high"])
+    return Cell(
+        value=shown(value["value"]),
+        range=f"{shown(value['low'])} to {shown(value['high'])}" if known else "",
+        n=formats.number(value["n"]),
+        interval=Interval(
+            low=on.place(value["low"]), high=on.place(value["high"]), value=on.place(value["value"])
+        )
+        if known
+        else None,
+    )
+
+
+def change(metric: str, compared: Mapping[str, Any]) -> Change:
+    """A metric of the API's comparison."""
+    shown, difference = unit(metric), compared["difference"]
+    base, candidate = compared["base"], compared["candidate"]
+    known = None not in (difference["low"], difference["high"])
+    counts = f"{formats.number(base['n'])} and {formats.number(candidate['n'])} traces"
+    return Change(
+        verdict=compared["verdict"] or "",
+        tone=_VERDICTS.get(compared["verdict"], ""),
+        difference=_signed(metric, difference["value"]),
+        range=f"{_signed(metric, difference['low'])} to {_signed(metric, difference['high'])}"
+        if known
+        else "",
+        base=shown(base["value"]),
+        candidate=shown(candidate["value"]),
+        n=f"{formats.number(difference['n'])} pairs" if compared["paired"] else counts,
+    )
+
+
+def unit(metric: str) -> Callable[[float | None], str]:
+    """How a metric's values are written.
+
+    >>> unit("p99_ms:LLM")(1500.0), unit("fail_rate:groundedness")(0.125), unit("recall@5")(0.8)
+    ('1.50 s', '12.5 %', '0.800')
+    """
+    name = metric.partition(":")[0]
+    if name.endswith("_ms"):
+        return formats.duration
+    if name.endswith("_rate") or name == "coverage":
+        return _percent
+    if name.startswith("cost"):
+        return formats.dollars
+    if name in ("traces", "spans", "tokens_prompt"):
+        return formats.number
+    if name in ("tokens_per_trace", "embeddings_per_s", "reranker_score"):
+        return formats.significant
+    return _fraction
+
+
+def _percent(value: float | None) -> str:
+    return formats.NOTHING if value is None else f"{formats.number(100 * value, 1)} %"
+
+
+def _fraction(value: float | None) -> str:
+    return formats.number(value, 3)
+
+
+def _signed(metric: str, value: float | None) -> str:
+    """A difference with its sign; of rates in percentage points."""
+    if value is None:
+        return formats.NOTHING
+    size = unit(metric)(abs(value)).replace(" %", " pp")
+    return f"+{size}" if value > 0 else f"−{size}" if value < 0 else size  # noqa: RUF001 - a minus sign, as wide as the plus

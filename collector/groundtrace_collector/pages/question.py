@@ -1,0 +1,97 @@
+"""What the forms of the cohort and the comparison page ask."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from typing import Self
+from urllib.parse import urlencode
+
+from groundtrace_collector.pages.text import one_line
+from groundtrace_collector.query.errors import QueryError
+from groundtrace_collector.query.filters import INTERNAL_PROJECT, TraceFilter
+from groundtrace_collector.store.sql import statement
+from groundtrace_collector.store.store import Store
+
+DIMENSIONS = ("encoder", "reranker", "llm_model", "prompt_version", "route", "project", "service", "status")
+DEFAULT_METRICS = (
+    "recall@5",
+    "score:context_relevance",
+    "fail_rate:groundedness",
+    "p99_ms",
+    "tokens_per_trace",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """The form's fields, as the user sent them or as they stand when nothing was sent."""
+
+    by: str = ""
+    base: str = ""
+    candidate: str = ""
+    cohort: str = ""
+    metrics: str = ""
+    where: str = ""
+    since: str = ""
+    until: str = ""
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, str], **defaults: str) -> Self:
+        """The question in a query string; fields it does not name have ``defaults``."""
+        given = {
+            field.name: parameters[field.name].strip() for field in fields(cls) if field.name in parameters
+        }
+        question = cls(**(defaults | given))
+        # A form sends its empty fields too; without these two there is no question.
+        return replace(
+            question, by=question.by or "encoder", metrics=question.metrics or ", ".join(DEFAULT_METRICS)
+        )
+
+    def metric_names(self) -> tuple[str, ...]:
+        """The metrics asked for, once each."""
+        return tuple(dict.fromkeys(name.strip() for name in self.metrics.split(",") if name.strip()))
+
+    def query(self, **changes: str) -> str:
+        """This question as a query string, empty fields left out."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)} | changes
+        return urlencode({name: value for name, value in values.items() if value})
+
+    def api_query(self) -> str:
+        """The same question to the API."""
+        return self.query(metrics=",".join(self.metric_names()))
+
+    def filter(self, now: datetime) -> TraceFilter:
+        """Which traces it is about."""
+        return TraceFilter(
+            where=self.where or None, since=self.since or None, until=self.until or None, now=now
+        )
+
+    def traces_url(self, field: str, key: str) -> str:
+        """The trace list of one cohort; empty for the traces without the field, which no expression finds."""
+        if not key:
+            return ""
+        quoted = key.replace("'", "''")
+        parts = [f"({self.where})" if self.where else "", f"{field} = '{quoted}'"]
+        where = " and ".join(filter(None, parts))
+        return "/?" + urlencode({"where": where} | ({"since": self.since} if self.since else {}))
+
+
+def error_field(error: QueryError) -> str:
+    """The form field that an error belongs beside, empty for the form as a whole."""
+    return "where" if error.code == "invalid_where" else ""
+
+
+def key_text(key: object) -> str:
+    """A cohort's key as a row's heading; traces without the dimension have a cohort too."""
+    return one_line(key, 120) or "(none)"
+
+
+async def dimensions(store: Store) -> tuple[str, ...]:
+    """What cohorts can be made by: the trace's own fields, and the metadata keys of recent traces."""
+    rows = await store.query(statement(__package__, "dimensions"), {"internal": INTERNAL_PROJECT})
+    return (*(f"metadata.{row['Key']}" for row in rows), *DIMENSIONS)
+
+
+async def encoder_rows(store: Store) -> list[Mapping[str, object]]:
+    """``Encoder``, ``Traces``, ``FirstMs``, ``LastMs`` of each encoder version, the latest first."""
+    return list(await store.query(statement(__package__, "encoders"), {"internal": INTERNAL_PROJECT}))
