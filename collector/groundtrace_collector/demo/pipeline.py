@@ -1,11 +1,12 @@
 """Every question through both encoders, traced by groundtrace's one line."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from langchain_core.documents import Document
 from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable
 
@@ -24,10 +25,20 @@ FLUSH_EVERY: Final = 50  # answers; keeps the span queue from filling up when th
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pipelines:
-    """What the demo asks, and one chain an encoder, by the encoder's name."""
+    """What the demo asks, and one retriever and one chain an encoder, by the encoder's name."""
 
     questions: tuple[Question, ...]
+    retrievers: dict[str, PassageRetriever]
     chains: dict[str, Runnable[str, str]]
+
+    def recall_at_5(self, family: str) -> dict[tuple[str, str], float]:
+        """The share of the gold passages among the first five, by encoder and question id, untraced."""
+        return {
+            (encoder, question.id): _recall(retriever.invoke(question.text)[:5], question)
+            for encoder, retriever in self.retrievers.items()
+            for question in self.questions
+            if question.family == family
+        }
 
 
 def build_pipelines(model: BaseChatModel) -> Pipelines:
@@ -38,14 +49,12 @@ def build_pipelines(model: BaseChatModel) -> Pipelines:
     corpus = passages(python_topics())
     reranker = BM25Reranker.fit(corpus)
     encoders = (HashEncoder(), LsaEncoder([passage.text for passage in corpus]))
-    chains = {
-        encoder_name(encoder): answer_chain(PassageRetriever.index(encoder, corpus), reranker, model)
-        for encoder in encoders
-    }
+    retrievers = {encoder_name(encoder): PassageRetriever.index(encoder, corpus) for encoder in encoders}
+    chains = {name: answer_chain(retriever, reranker, model) for name, retriever in retrievers.items()}
     questions = tuple(answerable(written_questions(), corpus))
     for chain in chains.values():
         chain.invoke(questions[0].text)
-    return Pipelines(questions=questions, chains=chains)
+    return Pipelines(questions=questions, retrievers=retrievers, chains=chains)
 
 
 @contextmanager
@@ -73,6 +82,10 @@ def ask(pipelines: Pipelines, *, on_answer: Callable[[], None]) -> None:
             if asked % FLUSH_EVERY == 0:
                 flush()
     flush()
+
+
+def _recall(found: Sequence[Document], question: Question) -> float:
+    return len({document.id for document in found} & set(question.gold)) / len(question.gold)
 
 
 def _ask(question: Question, chain: Runnable[str, str]) -> None:

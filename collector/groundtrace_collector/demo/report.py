@@ -10,6 +10,7 @@ from rich.text import Text
 from groundtrace_collector.demo.results import METRICS, WHOLE, Highlight, Results
 
 NOTHING: Final = "-"
+LEAST_PAIRS: Final = 20  # fewer are always insufficient, so their number is shown
 WIDE_COLUMNS: Final = 118  # from here on the metrics stand side by side
 
 _STYLES: Final = {"better": "bold green", "worse": "bold red"}
@@ -48,7 +49,7 @@ def cell_lines(metric: str, cell: Mapping[str, Any]) -> tuple[str, str, str]:
     _, number = _FORMATS[metric]
     values = f"{_value(cell['base'], number)} → {_value(cell['candidate'], number)}"
     verdict = str(cell["verdict"])
-    if verdict == "insufficient data":
+    if verdict == "insufficient data" and cell["difference"]["n"] < LEAST_PAIRS:
         verdict = f"insufficient data ({cell['difference']['n']})"
     return values, _difference(cell["difference"], number), verdict
 
@@ -130,6 +131,6 @@ def _highlighted(highlight: Highlight, url: str | None) -> list[str]:
     return [
         f"{highlight.family} changed most: recall@5 {change} ({highlight.verdict}). Look at this question:",
         f"  {highlight.query}",
-        f"  what one encoder missed   {url or ''}/traces/{highlight.trace_id}",
-        f"  what the other one found  {url or ''}/traces/{highlight.other_trace_id}",
+        f"  {highlight.lost} missed the answer  {url or ''}/traces/{highlight.lost_trace_id}",
+        f"  {highlight.won} found it  {url or ''}/traces/{highlight.won_trace_id}",
     ]

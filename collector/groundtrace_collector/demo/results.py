@@ -3,13 +3,16 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from groundtrace import Client
+from groundtrace_collector.demo.pipeline import Pipelines
 from groundtrace_collector.demo.scoring import WHERE
 
+RECALL: Final = "recall@5"
 METRICS: Final = (
-    "recall@5",
+    RECALL,
     "score:context_relevance",
     "fail_rate:groundedness",
     "p99_ms",
@@ -54,76 +57,102 @@ class Highlight:
     candidate: float
     verdict: str
     query: str
-    trace_id: str
-    other_trace_id: str
+    lost: str  # the encoder that missed the answer
+    won: str
+    lost_trace_id: str
+    won_trace_id: str
 
 
-def collect(client: Client, *, base: str, candidate: str) -> Results:
+def collect(client: Client, pipelines: Pipelines) -> Results:
     """Ask the collector for everything the demo ends with."""
-    counted = client.count(where=WHERE)
-    listed = list(client.iter_traces(where=WHERE))
+    base, candidate = pipelines.chains
+    # The sample is complete and is looked at once: an end makes the intervals those of a fixed sample.
+    now = datetime.now(UTC)
     compared = client.compare(
-        by="encoder", base=base, candidate=candidate, cohort=COHORT, metrics=METRICS, where=WHERE
+        by="encoder", base=base, candidate=candidate, cohort=COHORT, metrics=METRICS, where=WHERE, until=now
     )
-    cohorts = client.cohorts(by=COHORT, metrics=("traces", *METRICS), where=WHERE)
+    cohorts = client.cohorts(by=COHORT, metrics=("traces", *METRICS), where=WHERE, until=now)
+    listed = list(client.iter_traces(where=WHERE))
+    counted = client.count(where=WHERE)
+    family = most_changed(compared)
     return Results(
         traces=counted["traces"],
         spans=counted["spans"],
         scores=sum(score["status"] == "ok" for trace in listed for score in trace["scores"]),
         cohorts=cohorts["cohorts"],
         compare=compared,
-        highlight=highlight(compared, listed),
+        highlight=None
+        if family is None
+        else highlight(compared, family, listed, recall=pipelines.recall_at_5(family)),
     )
 
 
-def highlight(compared: Mapping[str, Any], traces: Sequence[Mapping[str, Any]]) -> Highlight | None:
-    """The family with the largest change in recall, a verdict before none, and a pair of traces of it.
+def most_changed(compared: Mapping[str, Any]) -> str | None:
+    """The family with the largest change in recall@5, one with a verdict before one without.
 
-    The pair is the one whose ContextRelevance moved most in the family's direction; the trace given
-    first is the one that lost. None when no family's recall is defined.
+    None when no family's recall is defined.
     """
-    changes = [
-        (cohort["key"], cohort["metrics"][METRICS[0]])
+    changes = {
+        cohort["key"]: cohort["metrics"][RECALL]
         for cohort in compared["cohorts"]
-        if cohort["key"] != WHOLE and cohort["metrics"][METRICS[0]]["difference"]["value"] is not None
-    ]
-    if not changes:
-        return None
-    family, change = max(
+        if cohort["key"] != WHOLE and cohort["metrics"][RECALL]["difference"]["value"] is not None
+    }
+    return max(
         changes,
-        key=lambda item: (item[1]["verdict"] in {"better", "worse"}, abs(item[1]["difference"]["value"])),
+        key=lambda family: (
+            changes[family]["verdict"] in {"better", "worse"},
+            abs(changes[family]["difference"]["value"]),
+        ),
+        default=None,
     )
+
+
+def highlight(
+    compared: Mapping[str, Any],
+    family: str,
+    traces: Sequence[Mapping[str, Any]],
+    *,
+    recall: Mapping[tuple[str, str], float],
+) -> Highlight | None:
+    """The question of ``family`` whose two traces show its change best.
+
+    That is the one whose recall@5 (by encoder and dataset row) moved most in the family's direction,
+    and among equals the one whose ContextRelevance did. None when it has no such pair.
+    """
+    base, candidate = compared["base"], compared["candidate"]
+    (change,) = (cohort["metrics"][RECALL] for cohort in compared["cohorts"] if cohort["key"] == family)
     direction = math.copysign(1.0, change["difference"]["value"])
-    pairs = _pairs(
-        [trace for trace in traces if trace["metadata"].get("doc_family") == family],
-        compared["base"],
-        compared["candidate"],
+    by_encoder = {encoder: _by_row(traces, encoder) for encoder in (base, candidate)}
+    rows = sorted(
+        row
+        for row in by_encoder[base].keys() & by_encoder[candidate].keys()
+        if (base, row) in recall and (candidate, row) in recall
     )
-    if not pairs:
+
+    def shown(row: str) -> tuple[float, float]:
+        moved = recall[candidate, row] - recall[base, row]
+        relevance = _relevance(by_encoder[candidate][row]) - _relevance(by_encoder[base][row])
+        return direction * moved, direction * relevance
+
+    if not rows:
         return None
-    base, candidate = max(pairs, key=lambda pair: direction * (_relevance(pair[1]) - _relevance(pair[0])))
+    best = max(rows, key=shown)
     lost, won = (base, candidate) if direction > 0 else (candidate, base)
     return Highlight(
         family=family,
         base=change["base"]["value"],
         candidate=change["candidate"]["value"],
         verdict=change["verdict"],
-        query=lost["query"],
-        trace_id=lost["trace_id"],
-        other_trace_id=won["trace_id"],
+        query=by_encoder[lost][best]["query"],
+        lost=lost,
+        won=won,
+        lost_trace_id=by_encoder[lost][best]["trace_id"],
+        won_trace_id=by_encoder[won][best]["trace_id"],
     )
 
 
-def _pairs(
-    traces: Sequence[Mapping[str, Any]], base: str, candidate: str
-) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
-    """The traces of each question, the base encoder's first."""
-    by_encoder: dict[str, dict[str, Mapping[str, Any]]] = {base: {}, candidate: {}}
-    for trace in traces:
-        if trace["encoder"] in by_encoder:
-            by_encoder[trace["encoder"]][trace["query"]] = trace
-    shared = by_encoder[base].keys() & by_encoder[candidate].keys()
-    return [(by_encoder[base][query], by_encoder[candidate][query]) for query in sorted(shared)]
+def _by_row(traces: Sequence[Mapping[str, Any]], encoder: str) -> dict[str, Mapping[str, Any]]:
+    return {trace["dataset_row"]: trace for trace in traces if trace["encoder"] == encoder}
 
 
 def _relevance(trace: Mapping[str, Any]) -> float:

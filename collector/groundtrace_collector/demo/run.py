@@ -86,8 +86,7 @@ def _work(collector: RunningCollector, options: Options) -> "Results":
         scoring = progress.add_task("Score every trace", total=1.0)
         wait_for_traces(client, answers)
         score_traces(client, on_progress=lambda share: progress.update(scoring, completed=share))
-        base, candidate = pipelines.chains
-        return collect(client, base=base, candidate=candidate)
+        return collect(client, pipelines)
 
 
 def _progress() -> "Progress":

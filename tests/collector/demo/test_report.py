@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from groundtrace_collector.demo.report import cell_lines, comparison_table, summary
-from groundtrace_collector.demo.results import METRICS, Highlight, Results, highlight
+from groundtrace_collector.demo.results import METRICS, Highlight, Results, highlight, most_changed
 
 Json = dict[str, Any]
 
@@ -48,26 +48,33 @@ COMPARED: Json = {
 }
 
 
-def _trace(trace_id: str, *, family: str, encoder: str, query: str, relevance: float | None) -> Json:
+def _trace(encoder: str, row: str, relevance: float | None) -> Json:
     return {
-        "trace_id": trace_id,
+        "trace_id": f"{row}-{encoder}",
         "encoder": encoder,
-        "query": query,
-        "metadata": {"doc_family": family},
+        "dataset_row": row,
+        "query": f"What about {row}?",
         "scores": [{"name": "groundedness", "score": 1.0}, {"name": "context_relevance", "score": relevance}],
     }
 
 
 TRACES = [
-    _trace("a1", family="statements", encoder="hash@1", query="swap", relevance=0.4),
-    _trace("a2", family="statements", encoder="lsa@2", query="swap", relevance=0.5),
-    _trace("b1", family="statements", encoder="hash@1", query="loop", relevance=0.2),
-    _trace("b2", family="statements", encoder="lsa@2", query="loop", relevance=0.9),
-    _trace("c1", family="statements", encoder="hash@1", query="pass", relevance=0.8),
-    _trace("c2", family="statements", encoder="lsa@2", query="pass", relevance=None),
-    _trace("d1", family="functions", encoder="hash@1", query="yield", relevance=0.9),
-    _trace("d2", family="functions", encoder="lsa@2", query="yield", relevance=0.1),
+    *(_trace("hash@1", "swap", 0.4), _trace("lsa@2", "swap", 0.5)),
+    *(_trace("hash@1", "loop", 0.2), _trace("lsa@2", "loop", 0.9)),
+    *(_trace("hash@1", "pass", 0.1), _trace("lsa@2", "pass", 1.0)),
+    *(_trace("hash@1", "with", None), _trace("lsa@2", "with", 0.3)),
 ]
+# "pass" moved most in ContextRelevance, but both encoders found its answer.
+RECALL = {
+    ("hash@1", "swap"): 0.0,
+    ("lsa@2", "swap"): 1.0,
+    ("hash@1", "loop"): 0.0,
+    ("lsa@2", "loop"): 1.0,
+    ("hash@1", "pass"): 1.0,
+    ("lsa@2", "pass"): 1.0,
+    ("hash@1", "with"): 1.0,
+    ("lsa@2", "with"): 0.0,
+}
 
 
 def _results(found: Highlight | None = None) -> Results:
@@ -81,33 +88,36 @@ def _rendered(width: int) -> str:
     return captured.get()
 
 
+def _highlight(compared: Json, traces: list[Json]) -> Highlight | None:
+    family = most_changed(compared)
+    return None if family is None else highlight(compared, family, traces, recall=RECALL)
+
+
 def test_a_family_with_a_verdict_is_named_before_one_that_only_moved_further() -> None:
-    found = highlight(COMPARED, TRACES)
+    assert most_changed(COMPARED) == "statements"
+
+
+def test_the_question_to_look_at_is_one_that_only_one_encoder_answered() -> None:
+    found = _highlight(COMPARED, TRACES)
 
     assert found is not None
-    assert (found.family, found.verdict) == ("statements", "better")
+    assert (found.lost, found.lost_trace_id) == ("hash@1", "loop-hash@1")
+    assert (found.won, found.won_trace_id) == ("lsa@2", "loop-lsa@2")
+    assert found.query == "What about loop?"
 
 
-def test_the_trace_to_look_at_is_the_one_that_lost_most_in_the_families_direction() -> None:
-    found = highlight(COMPARED, TRACES)
-
-    assert found is not None
-    assert (found.query, found.trace_id, found.other_trace_id) == ("loop", "b1", "b2")
-
-
-def test_where_the_candidate_got_worse_its_own_trace_is_the_one_that_lost() -> None:
-    worse = COMPARED | {"cohorts": [_cohort("functions", _cell(0.90, 0.50, "worse"))]}
-    found = highlight(worse, TRACES)
+def test_where_the_candidate_got_worse_it_is_the_one_that_lost() -> None:
+    found = _highlight(COMPARED | {"cohorts": [_cohort("functions", _cell(0.90, 0.50, "worse"))]}, TRACES)
 
     assert found is not None
-    assert (found.trace_id, found.other_trace_id) == ("d2", "d1")
+    assert (found.lost_trace_id, found.won_trace_id) == ("with-lsa@2", "with-hash@1")
 
 
-def test_nothing_is_named_when_no_family_has_a_recall() -> None:
+def test_nothing_is_named_when_no_family_has_a_recall_or_no_question_a_pair() -> None:
     undefined = {"base": _value(None), "candidate": _value(None), "difference": _value(None), "verdict": "x"}
 
-    assert highlight(COMPARED | {"cohorts": [_cohort("statements", undefined)]}, TRACES) is None
-    assert highlight(COMPARED, []) is None
+    assert _highlight(COMPARED | {"cohorts": [_cohort("statements", undefined)]}, TRACES) is None
+    assert _highlight(COMPARED, TRACES[:1]) is None
 
 
 @pytest.mark.parametrize(
@@ -129,6 +139,12 @@ def test_too_few_pairs_are_counted_instead_of_judged() -> None:
     cell = _cell(0.5, 0.6, "insufficient data") | {"difference": _value(0.1, None, None, n=18)}
 
     assert cell_lines("recall@5", cell) == ("0.50 → 0.60", "+0.10", "insufficient data (18)")
+
+
+def test_many_pairs_that_still_do_not_suffice_are_not_counted() -> None:
+    cell = _cell(20.0, 30.0, "insufficient data") | {"difference": _value(10.0, None, None, n=358)}
+
+    assert cell_lines("p99_ms", cell) == ("20 → 30", "+10", "insufficient data")
 
 
 def test_what_is_undefined_is_a_dash() -> None:
@@ -165,12 +181,12 @@ def test_the_table_shows_every_family_and_metric_uncut(width: int) -> None:
 
 def test_the_summary_links_both_traces_while_the_collector_is_up() -> None:
     lines = "\n".join(
-        summary(_results(highlight(COMPARED, TRACES)), store="chdb:///s", url="http://h:1", estimated=True)
+        summary(_results(_highlight(COMPARED, TRACES)), store="chdb:///s", url="http://h:1", estimated=True)
     )
 
     assert "statements changed most: recall@5 0.30 → 0.57 (better)" in lines
-    assert "http://h:1/traces/b1" in lines
-    assert "http://h:1/traces/b2" in lines
+    assert "hash@1 missed the answer  http://h:1/traces/loop-hash@1" in lines
+    assert "lsa@2 found it  http://h:1/traces/loop-lsa@2" in lines
     assert "token counts are estimates" in lines
     assert "groundtrace serve" not in lines
 
