@@ -110,7 +110,9 @@ class GroundtraceHandler(BaseCallbackHandler):
         return SpanKind.CHAIN
 
     def _keeps_values(self, run: Run) -> bool:
-        return run.span.is_recording() and (not run.plumbing or self.tracer.settings.plumbing == "full")
+        if run.plumbing and self.tracer.settings.plumbing != "full":
+            return False
+        return run.span.is_recording()
 
     def _chain_values(self, run: Run, inputs: Any, outputs: Any) -> Attributes:
         if not self._keeps_values(run):

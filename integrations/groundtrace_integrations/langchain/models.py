@@ -1,6 +1,5 @@
 """What a model's call carries: messages in and out, model, provider, parameters, tokens."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -165,11 +164,3 @@ def _text(mapping: Mapping[str, Any], keys: Sequence[str]) -> str | None:
         if isinstance(value, str) and value:
             return value
     return None
-
-
-def parsed_arguments(text: str) -> object:
-    """Return a tool's arguments as data, where the text is JSON."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text

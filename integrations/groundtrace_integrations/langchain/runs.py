@@ -119,7 +119,8 @@ class RunMap:
 
     def __init__(self, evict: Callable[[Run], None], limit: int = MAX_OPEN_RUNS) -> None:
         """``evict`` is told of each run that had to make room."""
-        self._runs: dict[UUID, Run] = {}
+        # By the id's number: a UUID's own hash is computed anew, in Python, at each look-up.
+        self._runs: dict[int, Run] = {}
         self._lock = threading.Lock()
         self._evict = evict
         self._limit = limit
@@ -129,7 +130,7 @@ class RunMap:
 
     def get(self, run_id: UUID | None) -> Run | None:
         """Return an open run."""
-        return None if run_id is None else self._runs.get(run_id)
+        return None if run_id is None else self._runs.get(run_id.int)
 
     def add(self, run_id: UUID, run: Run) -> None:
         """Remember a run until ``take``."""
@@ -137,21 +138,21 @@ class RunMap:
         with self._lock:
             if len(self._runs) >= self._limit:
                 evicted = self._runs.pop(next(iter(self._runs)))
-            self._runs[run_id] = run
+            self._runs[run_id.int] = run
         if evicted is not None:
             self._evict(evicted)
 
     def take(self, run_id: UUID) -> Run | None:
         """Return a run and forget it."""
         with self._lock:
-            return self._runs.pop(run_id, None)
+            return self._runs.pop(run_id.int, None)
 
     def forget(self, run: Run) -> None:
         """Forget a run whose id is not known."""
         with self._lock:
-            for run_id, other in self._runs.items():
+            for number, other in self._runs.items():
                 if other is run:
-                    del self._runs[run_id]
+                    del self._runs[number]
                     return
 
     def has_child(self, run: Run) -> bool:

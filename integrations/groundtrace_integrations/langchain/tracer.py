@@ -73,7 +73,8 @@ class RunTracer:
         """Start a span. ``parent`` is the LangChain run around it, where one is known."""
         base = self._base(parent)
         around = parent or _run_of(base)
-        if plumbing and around is not None and self.settings.plumbing == "none":
+        settings = self.settings
+        if plumbing and around is not None and settings.plumbing == "none":
             run = Run(around.span, kind, parent=around, base=base, owned=False)
             run.plumbing, run.metadata = True, around.metadata
             return run
@@ -83,7 +84,7 @@ class RunTracer:
         run.started_ns = time.time_ns()
         run.metadata = metadata or {}
         if span.is_recording():
-            self._describe(run, tags)
+            self._describe(run, tags, settings)
         return run
 
     def begin_step(self, kind: SpanKind, instance: object, around: Run | None) -> Run:
@@ -122,8 +123,7 @@ class RunTracer:
         # LangChain went to another thread, or on to a frame where nothing was attached.
         return parent.context_over(Context({**parent.base, **current})) if current else parent.context()
 
-    def _describe(self, run: Run, tags: Sequence[str] | None) -> None:
-        settings = self.settings
+    def _describe(self, run: Run, tags: Sequence[str] | None, settings: TraceSettings) -> None:
         if run.plumbing and settings.plumbing != "full":
             if run.metadata:
                 run.attributes = metadata_attributes(run, settings)
