@@ -1,0 +1,55 @@
+"""`groundtrace cohorts`: metrics for each value of a dimension."""
+
+from __future__ import annotations
+
+import click
+
+from groundtrace_collector.commands import reading, table
+
+
+@click.command()
+@click.option("--by", required=True, metavar="DIMENSION", help="A field such as encoder, or metadata.KEY.")
+@click.option(
+    "--metrics",
+    required=True,
+    metavar="NAMES",
+    help="Separated by commas: traces,p99_ms,fail_rate:groundedness.",
+)
+@reading.filters
+@click.option("--cohort", metavar="NAME", help="Only the traces of a saved cohort.")
+@click.option("--limit", type=int, help="Cohorts, the largest first. [200]")
+@reading.reads
+def command(
+    by: str,
+    metrics: str,
+    where: str | None,
+    since: str | None,
+    until: str | None,
+    cohort: str | None,
+    limit: int | None,
+    url: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Show metrics for each value of a dimension, with 95 % intervals."""
+    params = {
+        "by": by,
+        "metrics": metrics,
+        "where": where,
+        "since": since,
+        "until": until,
+        "cohort": cohort,
+        "limit": limit,
+    }
+    answer = reading.ask(url, "/api/v1/cohorts", params)
+    if as_json:
+        reading.print_json(answer)
+        return
+    names = list(answer["cohorts"][0]["metrics"]) if answer["cohorts"] else []
+    table.show(
+        [answer["by"], *names],
+        [
+            [row["key"] or "(none)", *(table.interval(row["metrics"][name]) for name in names)]
+            for row in answer["cohorts"]
+        ],
+    )

@@ -1,0 +1,66 @@
+"""`groundtrace compare`: two values of a dimension side by side."""
+
+from __future__ import annotations
+
+import click
+
+from groundtrace_collector.commands import reading, table
+
+
+@click.command()
+@click.option(
+    "--by", required=True, metavar="DIMENSION", help="What the sides differ in: encoder, metadata.KEY."
+)
+@click.option("--base", required=True, metavar="VALUE", help="The value that is compared against.")
+@click.option("--candidate", required=True, metavar="VALUE", help="The value that is judged.")
+@click.option("--metrics", required=True, metavar="NAMES", help="Separated by commas.")
+@click.option("--cohort", metavar="DIMENSION", help="One comparison for each of its values.")
+@reading.filters
+@reading.reads
+def command(
+    by: str,
+    base: str,
+    candidate: str,
+    metrics: str,
+    cohort: str | None,
+    where: str | None,
+    since: str | None,
+    until: str | None,
+    url: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Compare two values of a dimension, cohort by cohort.
+
+    Without --until the verdicts stay valid however often you look.
+    """
+    params = {
+        "by": by,
+        "base": base,
+        "candidate": candidate,
+        "metrics": metrics,
+        "cohort": cohort,
+        "where": where,
+        "since": since,
+        "until": until,
+    }
+    answer = reading.ask(url, "/api/v1/compare", params)
+    if as_json:
+        reading.print_json(answer)
+        return
+    table.show(
+        ["cohort", "metric", base, candidate, "difference", "n", "verdict"],
+        [
+            [
+                row["key"] or "(none)",
+                name,
+                table.interval(each["base"]),
+                table.interval(each["candidate"]),
+                table.interval(each["difference"]),
+                f"{each['difference']['n']} {'pairs' if each['paired'] else 'traces'}",
+                each["verdict"],
+            ]
+            for row in answer["cohorts"]
+            for name, each in row["metrics"].items()
+        ],
+    )
