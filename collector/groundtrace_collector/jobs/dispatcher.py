@@ -255,6 +255,7 @@ class Dispatcher:
                     stored[name] = replace(job, last_run_at=known.last_run_at)
             self._jobs = stored
             self._loaded_at = now
+            self._board.keep({*stored, *self._runs})
 
     def _nothing(self, run: Run | None, request: ClaimRequest) -> ClaimReply:
         if run is None:

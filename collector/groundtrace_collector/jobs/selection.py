@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from groundtrace_collector.jobs.board import Task
 from groundtrace_collector.jobs.job import INTERNAL_PROJECT, Scope
-from groundtrace_collector.query.where import compile_where
+from groundtrace_collector.query import where
 from groundtrace_collector.store.sql import statement
 from groundtrace_collector.store.store import Store
 
@@ -90,7 +90,7 @@ class Selection:
         return Window(from_seq=max(0, cursor - reread_us))
 
     def _names(self) -> frozenset[str]:
-        return compile_where(self.scope.where).names if self.scope.where else frozenset()
+        return where.compile_where(self.scope.where).names if self.scope.where else frozenset()
 
     def _tasks(self, row: Row) -> list[Task]:
         return [
@@ -136,7 +136,8 @@ def _conditions(scope: Scope, window: Window, now: datetime) -> tuple[str, dict[
             conditions.append(f"StartedAt {comparison} fromUnixTimestamp64Nano({{{name}_ns:Int64}})")
             parameters[f"{name}_ns"] = bound_ns
     if scope.where is not None:
-        condition = compile_where(scope.where, now=now)
+        bounds = where.Scope(project=scope.project, since_ns=window.since_ns)
+        condition = where.compile_where(scope.where, scope=bounds, now=now)
         conditions.append(f"({condition.sql})")
         parameters |= condition.parameters
     return " AND ".join(conditions), parameters

@@ -69,10 +69,20 @@ class Traces:
             for place, content in enumerate(documents)
             for field, value in (("id", f"d{place}"), ("content", content))
         }
-        span = {"Timestamp": START, "Project": project, "Kind": "RETRIEVER", "SpanAttributes": attributes}
+        attributes |= {"openinference.span.kind": "RETRIEVER", "openinference.project.name": project}
         await self.store.insert("traces", [trace | {"TraceId": each} for each in trace_ids])
-        await self.store.insert(
-            "otel_traces", [span | {"TraceId": each, "SpanId": each} for each in trace_ids]
+        # With a list of columns, as OpenTelemetry's exporter inserts: the others are made from these.
+        await self.store.command(
+            "INSERT INTO otel_traces (Timestamp, TraceId, SpanId, SpanAttributes)"
+            " SELECT fromUnixTimestamp64Nano({at:Int64}), id, id,"
+            " mapFromArrays({names:Array(String)}, {values:Array(String)})"
+            " FROM (SELECT arrayJoin({ids:Array(String)}) AS id)",
+            {
+                "at": int(START.timestamp()) * 10**9,
+                "ids": list(trace_ids),
+                "names": list(attributes),
+                "values": list(attributes.values()),
+            },
         )
 
     async def ledger(self) -> dict[str, list[str]]:

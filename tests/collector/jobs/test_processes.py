@@ -47,7 +47,7 @@ def test_workers_and_server_killed_midway_leave_each_trace_scored_exactly_once(
 ) -> None:
     traces = 300
     add_job(server.url)
-    send_traces(server.url, range(traces), words=150)
+    send_traces(server.url, range(traces), words=60, passages=3)
     with worker(server.url, tmp_path / "w1.log") as first, worker(server.url, tmp_path / "w2.log") as second:
         wait_until(lambda: counts(server.url)["scored"] > 0, within_s=60, every_s=0.02)
         kill(first)
@@ -214,7 +214,7 @@ def test_twenty_thousand_traces_and_two_workers_killed_again_and_again(
     traces = 20_000
     total = 2 * traces
     add_job(server.url)
-    send_traces(server.url, range(traces))
+    send_traces(server.url, range(traces), words=60, passages=3)
     for round_ in range(1, 4):
         with (
             worker(server.url, tmp_path / "a.log") as first,
