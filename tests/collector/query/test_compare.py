@@ -1,0 +1,290 @@
+"""Comparisons: which traces are paired, what the differences are, and when there is a verdict."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from groundtrace_collector.query.compare import CompareQuery, compare
+from groundtrace_collector.query.errors import QueryError
+from groundtrace_collector.query.filters import TraceFilter
+from tests.collector.rows import score, trace
+
+if TYPE_CHECKING:
+    from groundtrace_collector.store.store import Store
+
+UNTIL = TraceFilter(until="2027-01-01")
+QUERY = {"by": "encoder", "base": "old", "candidate": "new"}
+
+
+async def _compare(store: Store, metrics: str, **changes: Any) -> dict[str, dict[str, Any]]:
+    """The metrics of each cohort by its key."""
+    query = CompareQuery(**{**QUERY, "metrics": metrics, "filter": UNTIL, **changes})  # type: ignore[arg-type]
+    found = await compare(store, query)
+    return {cohort["key"]: cohort["metrics"] for cohort in found["cohorts"]}
+
+
+def _pair(n: int, old: dict[str, Any], new: dict[str, Any], **both: Any) -> list[dict[str, Any]]:
+    """The traces of one query that went through both encoders."""
+    return [
+        trace(f"old{n}", Encoder="old", QueryHash=n + 1, **both, **old),
+        trace(f"new{n}", Encoder="new", QueryHash=n + 1, **both, **new),
+    ]
+
+
+async def test_the_same_queries_are_paired_and_differ_as_students_test_says(store: Store) -> None:
+    rng = np.random.default_rng(1)
+    old = rng.integers(100, 900, 40)
+    new = old + rng.integers(-10, 60, 40)
+    rows = [
+        row
+        for n in range(40)
+        for row in _pair(n, {"TokensPrompt": int(old[n])}, {"TokensPrompt": int(new[n])})
+    ]
+    await store.insert("traces", rows)
+
+    found = (await _compare(store, "tokens_prompt"))["*"]["tokens_prompt"]
+
+    expected = stats.ttest_rel(new, old)
+    interval = expected.confidence_interval()
+    assert found["difference"] == pytest.approx(
+        {"value": (new - old).mean(), "low": interval.low, "high": interval.high, "n": 40}
+    )
+    assert (found["paired"], found["verdict"]) == (True, "worse")
+    assert found["p_value"] == pytest.approx(expected.pvalue)
+    assert found["candidate"]["value"] - found["base"]["value"] == pytest.approx(found["difference"]["value"])
+
+
+async def test_the_traces_of_a_query_are_averaged_on_each_side(store: Store) -> None:
+    rows = [row for n in range(20) for row in _pair(n, {"TokensPrompt": 10}, {"TokensPrompt": 20})]
+    rows += [trace("again", Encoder="old", QueryHash=1, TokensPrompt=30)]
+    await store.insert("traces", rows)
+
+    found = (await _compare(store, "tokens_prompt"))["*"]["tokens_prompt"]
+
+    assert (found["base"]["value"], found["base"]["n"]) == (pytest.approx((19 * 10 + 20) / 20), 20)
+
+
+async def test_rows_of_a_dataset_are_paired_whatever_their_query(store: Store) -> None:
+    rows = [
+        trace(
+            f"{side}{n}", Encoder=side, DatasetRow=f"r{n}", QueryHash=hash((side, n)) % 2**60, TokensPrompt=n
+        )
+        for side in ("old", "new")
+        for n in range(20)
+    ]
+    await store.insert("traces", rows)
+
+    found = (await _compare(store, "tokens_prompt"))["*"]["tokens_prompt"]
+
+    assert (found["paired"], found["difference"]["n"], found["difference"]["value"]) == (True, 20, 0)
+
+
+async def test_separate_traffic_is_independent_and_a_rate_differs_as_newcombe_says(store: Store) -> None:
+    rows = [
+        trace(
+            f"{side}{n}",
+            Encoder=side,
+            Status="error" if n < errors else "ok",
+            QueryHash=n + 1 + 1_000 * errors,
+        )
+        for side, errors in (("old", 12), ("new", 22))
+        for n in range(200)
+    ]
+    await store.insert("traces", rows)
+
+    found = (await _compare(store, "error_rate"))["*"]["error_rate"]
+
+    assert found["difference"] == pytest.approx(
+        {"value": 0.05, "low": -0.005, "high": 0.107, "n": 400}, abs=1e-3
+    )
+    assert (found["paired"], found["verdict"]) == (False, "no difference")
+
+
+async def test_a_few_shared_queries_do_not_stand_for_separate_traffic(store: Store) -> None:
+    rows = [
+        trace(
+            f"{side}{n}",
+            Encoder=side,
+            QueryHash=n + 1 if n < 5 else n + 1 + 1_000 * len(side + str(side == "new")),
+        )
+        for side in ("old", "new")
+        for n in range(100)
+    ]
+    await store.insert("traces", rows)
+
+    found = (await _compare(store, "error_rate"))["*"]["error_rate"]
+
+    assert (found["paired"], found["base"]["n"], found["candidate"]["n"]) == (False, 100, 100)
+
+
+async def test_sessions_count_as_one_observation_each(store: Store) -> None:
+    def rows(session: str) -> list[dict[str, Any]]:
+        return [
+            trace(
+                f"{session}{side}{n}",
+                Project=session or "none",
+                Encoder=side,
+                Session=f"{session}{side}{n // 10}" if session else "",
+                TokensPrompt=100 + 10 * (n // 10) + (5 if side == "new" else 0),
+            )
+            for side in ("old", "new")
+            for n in range(100)
+        ]
+
+    await store.insert("traces", rows("") + rows("s"))
+
+    async def width(project: str) -> float:
+        found = await _compare(
+            store, "tokens_prompt", filter=TraceFilter(where=f"project = '{project}'", until="1s")
+        )
+        difference = found["*"]["tokens_prompt"]["difference"]
+        return float(difference["high"] - difference["low"])
+
+    # Ten traces of a session say what one says: the interval of 10 and 10 clusters, not of 100 and 100 traces.
+    assert await width("s") == pytest.approx((await width("none")) * 3.56, rel=0.02)
+
+
+async def test_fewer_than_20_pairs_are_insufficient_whatever_the_difference(store: Store) -> None:
+    rows = [row for n in range(19) for row in _pair(n, {"Status": "error"}, {"Status": "ok"})]
+    await store.insert("traces", rows)
+
+    found = (await _compare(store, "error_rate"))["*"]["error_rate"]
+
+    assert (found["difference"]["value"], found["difference"]["n"]) == (-1.0, 19)
+    assert (found["paired"], found["verdict"], found["p_value"]) == (True, "insufficient data", None)
+
+
+async def test_an_encoder_that_nobody_used_is_insufficient_data(store: Store) -> None:
+    await store.insert("traces", [trace("a", Encoder="old")])
+
+    for cohorts in (
+        await _compare(store, "error_rate,p99_ms,traces"),
+        await _compare(store, "mrr", base="x", candidate="y"),
+    ):
+        for name, found in cohorts["*"].items():
+            assert found["verdict"] == (None if name == "traces" else "insufficient data")
+            assert found["difference"]["low"] is None
+
+
+def _families(store_rows: list[dict[str, Any]], family: str, shift: int, start: int, size: int = 60) -> None:
+    rng = np.random.default_rng(start)
+    for n in range(start, start + size):
+        old = int(rng.integers(200, 400))
+        new = old + shift + int(rng.integers(-30, 31))
+        store_rows += _pair(
+            n, {"DurationNs": 1, "TokensPrompt": old}, {"TokensPrompt": new}, Metadata={"family": family}
+        )
+
+
+async def test_each_cohort_has_its_own_verdict_and_the_whole_comes_first(store: Store) -> None:
+    rows: list[dict[str, Any]] = []
+    _families(rows, "better", -40, 0, 70)
+    _families(rows, "worse", 40, 1_000)
+    _families(rows, "same", 0, 2_000, 50)
+    _families(rows, "few", 90, 3_000, 10)
+    await store.insert("traces", rows)
+
+    found = await _compare(store, "tokens_prompt", cohort="metadata.family")
+
+    assert list(found) == ["*", "better", "worse", "same", "few"]
+    assert {key: each["tokens_prompt"]["verdict"] for key, each in found.items() if key != "*"} == {
+        "better": "better",
+        "worse": "worse",
+        "same": "no difference",
+        "few": "insufficient data",
+    }
+    assert found["*"]["tokens_prompt"]["difference"]["n"] == 190
+
+
+async def test_p_values_are_corrected_for_the_number_of_cohorts_shown(store: Store) -> None:
+    rows: list[dict[str, Any]] = []
+    for index in range(12):
+        _families(rows, f"f{index:02d}", 7 if index == 0 else 0, 1_000 * index, 40)
+    await store.insert("traces", rows)
+
+    many = await _compare(store, "tokens_prompt", cohort="metadata.family")
+    alone = await _compare(
+        store,
+        "tokens_prompt",
+        cohort="metadata.family",
+        filter=TraceFilter(where="metadata.family = 'f00'", until="1s"),
+    )
+
+    raw = {}
+    for key in many:
+        each = many[key]["tokens_prompt"]
+        raw[key] = each["p_value"]
+    assert alone["f00"]["tokens_prompt"]["p_value"] < raw["f00"]
+    assert alone["f00"]["tokens_prompt"]["difference"] == many["f00"]["tokens_prompt"]["difference"]
+
+
+async def test_without_until_the_interval_allows_for_looking_again(store: Store) -> None:
+    rows: list[dict[str, Any]] = []
+    _families(rows, "x", 5, 0)
+    await store.insert("traces", rows)
+
+    fixed = (await _compare(store, "tokens_prompt"))["*"]["tokens_prompt"]
+    watched = (await _compare(store, "tokens_prompt", filter=TraceFilter()))["*"]["tokens_prompt"]
+
+    assert watched["difference"]["low"] < fixed["difference"]["low"]
+    assert watched["difference"]["high"] > fixed["difference"]["high"]
+    assert watched["difference"]["value"] == fixed["difference"]["value"]
+    assert watched["p_value"] > fixed["p_value"]
+
+
+@pytest.mark.parametrize(
+    ("metric", "old", "new", "verdict"),
+    [
+        ("score:groundedness", 0.2, 0.8, "better"),
+        ("score:hallucination_score", 0.2, 0.8, "worse"),
+        ("fail_rate:groundedness", 0.2, 0.8, "better"),
+        ("fail_rate:hallucination_score", 0.2, 0.8, "worse"),
+    ],
+)
+async def test_which_way_is_better_depends_on_the_evaluator(
+    store: Store, metric: str, old: float, new: float, verdict: str
+) -> None:
+    name = metric.partition(":")[2]
+    await store.insert("traces", [row for n in range(30) for row in _pair(n, {}, {})])
+    await store.insert(
+        "scores",
+        [
+            score(f"{side}{n}", Name=name, Score=value + n / 1_000)
+            for side, value in (("old", old), ("new", new))
+            for n in range(30)
+        ],
+    )
+
+    assert (await _compare(store, metric))["*"][metric]["verdict"] == verdict
+
+
+async def test_quantiles_counts_and_ratios_stand_beside_paired_metrics(store: Store) -> None:
+    rows = [
+        row
+        for n in range(400)
+        for row in _pair(
+            n,
+            {"DurationNs": (100 + n) * 1_000_000, "EmbeddedTexts": 2, "EmbeddingNs": 10**9},
+            {"DurationNs": (400 + n) * 1_000_000, "EmbeddedTexts": 4, "EmbeddingNs": 10**9 + n},
+        )
+    ]
+    await store.insert("traces", rows)
+
+    found = (await _compare(store, "traces,p50_ms,error_rate,embeddings_per_s"))["*"]
+
+    assert (found["traces"]["difference"]["value"], found["traces"]["verdict"]) == (0, None)
+    assert found["p50_ms"]["difference"]["value"] == 300
+    assert found["p50_ms"]["difference"]["low"] > 200
+    assert (found["p50_ms"]["paired"], found["p50_ms"]["verdict"]) == (False, "worse")
+    assert (found["error_rate"]["paired"], found["error_rate"]["verdict"]) == (True, "no difference")
+    assert found["embeddings_per_s"]["difference"]["value"] == pytest.approx(2, rel=1e-4)
+    assert found["embeddings_per_s"]["verdict"] == "better"
+
+
+async def test_a_value_compared_with_itself_is_refused(store: Store) -> None:
+    with pytest.raises(QueryError, match="base and candidate are both 'new': name two values"):
+        await _compare(store, "traces", base="new")

@@ -1,0 +1,341 @@
+"""Intervals and p-values: against scipy, against worked figures of the literature, and by simulation."""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from groundtrace_collector.query.intervals import (
+    ALPHA,
+    Difference,
+    Law,
+    Quantile,
+    Sums,
+    Z,
+    adjusted,
+    mean_difference,
+    mean_value,
+    newcombe,
+    normal,
+    order_ranks,
+    paired_means,
+    paired_rates,
+    quantile_difference,
+    rate_value,
+    student,
+    wilson,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    Numbers = Sequence[float] | np.ndarray
+
+
+def _sums(values: Numbers, clusters: Numbers | None = None) -> Sums:
+    """What SQL sums up, for values with the number of their cluster."""
+    numbers = np.asarray(values, dtype=float)
+    groups = np.arange(len(numbers)) if clusters is None else np.unique(clusters, return_inverse=True)[1]
+    totals = np.bincount(groups, weights=numbers)
+    counts = np.bincount(groups).astype(float)
+    return Sums(
+        n=len(numbers),
+        clusters=len(counts),
+        total=float(totals.sum()),
+        weight=float(counts.sum()),
+        squares=float((totals**2).sum()),
+        weight_squares=float((counts**2).sum()),
+        products=float((totals * counts).sum()),
+    )
+
+
+def _quantile(values: Numbers, level: float) -> Quantile:
+    ordered = np.sort(np.asarray(values, dtype=float))
+    n = len(ordered)
+    value = float(ordered[math.ceil(n * level) - 1])
+    return Quantile(level=level, n=n, value=value, ranks=tuple(range(1, n + 1)), values=tuple(ordered))
+
+
+@given(successes=st.integers(0, 400), failures=st.integers(0, 400), z=st.floats(0.5, 6))
+def test_wilson_is_scipys(successes: int, failures: int, z: float) -> None:
+    n = successes + failures
+    if not n:
+        return
+    expected = stats.binomtest(successes, n).proportion_ci(2 * NormalDist().cdf(z) - 1, method="wilson")
+
+    assert wilson(successes / n, n, z) == pytest.approx((expected.low, expected.high), abs=1e-6)
+
+
+# Newcombe 1998, table II, method 10.
+@pytest.mark.parametrize(
+    ("first", "second", "low", "high"),
+    [
+        ((56, 70), (48, 80), 0.0524, 0.3339),
+        ((9, 10), (3, 10), 0.1705, 0.8090),
+        ((10, 10), (0, 20), 0.6791, 1.0),
+        ((0, 10), (0, 20), -0.1611, 0.2775),
+    ],
+)
+def test_newcombe_is_the_published_interval(
+    first: tuple[int, int], second: tuple[int, int], low: float, high: float
+) -> None:
+    candidate, base = ([1.0] * k + [0.0] * (n - k) for k, n in (first, second))
+
+    found = newcombe(_sums(base), _sums(candidate), watched=False)
+
+    assert (found.value.low, found.value.high) == pytest.approx((low, high), abs=1e-4)
+
+
+def test_twelve_against_twenty_two_of_two_hundred_is_not_shown_to_differ() -> None:
+    found = newcombe(_sums([1] * 12 + [0] * 188), _sums([1] * 22 + [0] * 178), watched=False)
+
+    assert (found.value.low, found.value.high) == pytest.approx((-0.005, 0.107), abs=1e-3)
+    assert found.p_value is not None
+    assert found.p_value > ALPHA
+
+
+def test_a_mean_has_students_interval() -> None:
+    values = np.random.default_rng(1).normal(3, 2, 25)
+    expected = stats.ttest_1samp(values, 0).confidence_interval()
+
+    found = mean_value(_sums(values))
+
+    assert (found.value, found.low, found.high) == pytest.approx((values.mean(), expected.low, expected.high))
+
+
+def test_independent_means_are_welchs_test() -> None:
+    rng = np.random.default_rng(2)
+    base, candidate = rng.normal(3, 2, 25), rng.normal(4, 5, 60)
+    expected = stats.ttest_ind(candidate, base, equal_var=False)
+
+    found = mean_difference(_sums(base), _sums(candidate), watched=False)
+
+    interval = expected.confidence_interval()
+    assert (found.value.low, found.value.high) == pytest.approx((interval.low, interval.high))
+    assert found.p_value == pytest.approx(expected.pvalue)
+
+
+def test_paired_means_are_students_test_of_the_differences() -> None:
+    differences = np.random.default_rng(3).normal(0.4, 1, 30)
+    expected = stats.ttest_1samp(differences, 0)
+
+    found = paired_means(30, differences.sum(), (differences**2).sum(), watched=False)
+
+    interval = expected.confidence_interval()
+    assert (found.value.low, found.value.high) == pytest.approx((interval.low, interval.high))
+    assert found.p_value == pytest.approx(expected.pvalue)
+
+
+def test_paired_rates_add_one_pair_each_way() -> None:
+    # Bonett and Price 2012: 10 pairs one way, 4 the other, of 50.
+    more, less, n = 11 / 52, 5 / 52, 52
+    reach = Z * math.sqrt((more + less - (more - less) ** 2) / n)
+
+    found = paired_rates(50, 10 - 4, 10 + 4, watched=False)
+
+    assert (found.value.low, found.value.high) == pytest.approx((more - less - reach, more - less + reach))
+
+
+def test_no_failure_on_either_side_is_no_certainty() -> None:
+    for found in (
+        paired_rates(30, 0, 0, watched=False),
+        newcombe(_sums([0] * 30), _sums([0] * 30), watched=False),
+    ):
+        assert found.value.value == 0
+        assert found.value.low is not None
+        assert found.value.low < -0.05
+        assert found.p_value is not None
+        assert found.p_value > 0.9
+
+
+def test_equal_numbers_have_an_interval_of_no_width_and_no_rounding() -> None:
+    found = mean_value(_sums([0.1] * 1000))
+
+    assert (found.low, found.high) == (pytest.approx(0.1), pytest.approx(0.1))
+
+
+@pytest.mark.parametrize("n", [20, 200, 999])
+@pytest.mark.parametrize("level", [0.5, 0.95, 0.99])
+def test_order_ranks_cover_with_at_least_95_percent(n: int, level: float) -> None:
+    low, high = order_ranks(n, level, Z)
+    binomial = stats.binom(n, level)
+
+    below = 0.0 if low is None else binomial.cdf(low - 1)
+    above = 0.0 if high is None else binomial.sf(high - 1)
+    assert below <= ALPHA / 2
+    assert above <= ALPHA / 2
+    # One rank further in would be too much: the ranks are the tightest there are.
+    assert binomial.cdf(low or 0) > ALPHA / 2
+    assert binomial.sf((high or n + 1) - 2) > ALPHA / 2
+
+
+def test_a_quantile_beyond_the_sample_has_no_upper_bound() -> None:
+    found = _quantile(range(100), 0.99).as_value()
+
+    assert (found.value, found.high) == (98, None)
+
+
+def test_thinned_ranks_only_widen_a_quantiles_interval() -> None:
+    values = tuple(float(each) for each in range(1, 1_001))
+    exact = _quantile(values, 0.5)
+    thinned = Quantile(level=0.5, n=1000, value=500.0, ranks=tuple(range(1, 1001, 7)), values=values[::7])
+
+    (low, high), (wider_low, wider_high) = exact.bounds(Z), thinned.bounds(Z)
+
+    assert wider_low <= low < high <= wider_high  # type: ignore[operator]
+    assert wider_high - wider_low <= high - low + 14  # type: ignore[operator]
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
+def test_adjusted_p_values_are_scipys(p_values: list[float]) -> None:
+    expected = stats.false_discovery_control(p_values)
+
+    assert adjusted(p_values) == pytest.approx(list(expected))
+
+
+@given(st.floats(-6, 6), st.floats(1, 500))
+def test_student_and_normal_undo_each_other(z: float, df: float) -> None:
+    assert normal(student(z, df), df) == pytest.approx(z, abs=1e-4)
+    assert student(abs(z), df) >= abs(z) - 1e-9
+
+
+@given(
+    base=st.lists(st.booleans(), min_size=2, max_size=60),
+    candidate=st.lists(st.booleans(), min_size=2, max_size=60),
+    watched=st.booleans(),
+)
+def test_an_interval_excludes_0_exactly_when_p_is_below_5_percent(
+    base: list[bool],
+    candidate: list[bool],
+    watched: bool,  # noqa: FBT001
+) -> None:
+    n = min(len(base), len(candidate))
+    gaps = np.subtract(candidate[:n], base[:n], dtype=float)
+    ramp = np.linspace(0, 0.1, 60)
+    for found in (
+        newcombe(_sums(base), _sums(candidate), watched=watched),
+        mean_difference(
+            _sums(base + ramp[: len(base)]), _sums(candidate + ramp[: len(candidate)]), watched=watched
+        ),
+        paired_rates(n, gaps.sum(), (gaps**2).sum(), watched=watched),
+    ):
+        low, high, p_value = found.value.low, found.value.high, found.p_value
+        assert low is not None
+        assert high is not None
+        assert p_value is not None
+        if min(abs(low), abs(high)) > 1e-9:
+            assert (low > 0 or high < 0) == (p_value < ALPHA)
+
+
+def test_a_watched_interval_is_wider_than_a_fixed_one_at_every_size() -> None:
+    fixed = Law().critical()
+
+    for n in (20, 100, 500, 5_000, 1_000_000):
+        law = Law(watched=n)
+        assert law.critical() > fixed + 0.9
+        assert law.p_value(law.critical()) == pytest.approx(ALPHA)
+
+
+# --- simulations, seeded ----------------------------------------------------------------------------------
+
+TRIALS = 1_500
+# Three standard errors of a share of 1,500 around 95 %.
+SLACK = 3 * math.sqrt(0.95 * 0.05 / TRIALS)
+
+
+def _covers(found: Difference, truth: float) -> bool:
+    return (found.value.low or 0.0) <= truth <= (found.value.high or 0.0)
+
+
+def test_rates_cover_as_the_exact_binomial_sum_says() -> None:
+    rate, n = 0.1, 80
+    rng = np.random.default_rng(4)
+    intervals = [rate_value(_sums([1] * k + [0] * (n - k))) for k in range(n + 1)]
+    covers = np.array([(each.low or 0) <= rate <= (each.high or 0) for each in intervals])
+    exact = float((stats.binom(n, rate).pmf(np.arange(n + 1)) * covers).sum())
+
+    seen = covers[rng.binomial(n, rate, 100_000)].mean()
+
+    assert seen == pytest.approx(exact, abs=0.005)
+    assert exact > 0.93
+
+
+def test_clustered_means_and_rates_cover_their_truth() -> None:
+    rng = np.random.default_rng(5)
+    sessions = np.repeat(np.arange(60), rng.integers(1, 8, 60))
+    means = rates = naive = 0
+    for _ in range(TRIALS):
+        sides, shares = [], []
+        for _ in range(2):
+            effect = rng.normal(0, 1, 60)[sessions]
+            sides.append(effect + rng.normal(0, 1, len(sessions)))
+            shares.append(rng.random(len(sessions)) < rng.beta(2, 6, 60)[sessions])
+        means += _covers(mean_difference(*(_sums(side, sessions) for side in sides), watched=False), 0)
+        naive += _covers(mean_difference(*(_sums(side) for side in sides), watched=False), 0)
+        rates += _covers(newcombe(*(_sums(share, sessions) for share in shares), watched=False), 0)
+
+    assert 0.93 <= means / TRIALS <= 0.97
+    assert 0.93 <= rates / TRIALS <= 0.97
+    assert naive / TRIALS < 0.9, "the sessions of this simulation do not matter"
+
+
+def test_paired_estimators_cover_their_truth() -> None:
+    rng = np.random.default_rng(6)
+    means = rates = 0
+    for _ in range(TRIALS):
+        gaps = rng.exponential(1, 100) - 1
+        means += _covers(paired_means(100, gaps.sum(), (gaps**2).sum(), watched=False), 0)
+        hard = rng.random(100)
+        flips = (rng.random(100) < hard).astype(float) - (rng.random(100) < hard)
+        rates += _covers(paired_rates(100, flips.sum(), (flips**2).sum(), watched=False), 0)
+
+    assert 0.93 - SLACK <= means / TRIALS <= 0.97
+    assert 0.93 <= rates / TRIALS <= 0.98
+
+
+def test_quantile_differences_cover_their_truth() -> None:
+    rng = np.random.default_rng(7)
+    covered = 0
+    for _ in range(500):
+        base, candidate = (_quantile(rng.lognormal(0, 1, 400), 0.95) for _ in range(2))
+        covered += _covers(quantile_difference(base, candidate, watched=False), 0)
+
+    assert 0.93 <= covered / 500 <= 0.995
+
+
+@pytest.mark.parametrize("kind", ["means", "rates", "pairs"])
+def test_watching_for_30_looks_raises_no_more_than_5_percent_false_alarms(kind: str) -> None:
+    rng = np.random.default_rng(8)
+    looks = np.unique(np.geomspace(20, 3_000, 30).astype(int))
+    alarms = {True: 0, False: 0}
+    trials = 400
+    for _ in range(trials):
+        draw = (rng.random((2, 3_000)) < 0.1) if kind == "rates" else rng.exponential(1, (2, 3_000))
+        for watched in alarms:
+            alarms[watched] += any(_p_value(kind, draw[:, :look], watched=watched) < ALPHA for look in looks)
+
+    assert alarms[True] / trials <= 0.05
+    assert alarms[False] / trials > 0.12, "peeking at a fixed-size test would have been fine"
+
+
+def _p_value(kind: str, draw: np.ndarray, *, watched: bool) -> float:
+    if kind == "pairs":
+        gaps = draw[1] - draw[0]
+        found = paired_means(len(gaps), gaps.sum(), (gaps**2).sum(), watched=watched)
+    elif kind == "rates":
+        found = newcombe(_fast(draw[0]), _fast(draw[1]), watched=watched)
+    else:
+        found = mean_difference(_fast(draw[0]), _fast(draw[1]), watched=watched)
+    return 1.0 if found.p_value is None else found.p_value
+
+
+def _fast(values: np.ndarray) -> Sums:
+    n, total, squares = len(values), float(values.sum()), float((values.astype(float) ** 2).sum())
+    return Sums(n=n, clusters=n, total=total, weight=n, squares=squares, weight_squares=n, products=total)
