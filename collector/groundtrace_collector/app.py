@@ -27,7 +27,11 @@ _CODES = {404: "not_found", 405: "method_not_allowed"}
 def create_app(collector: Collector) -> FastAPI:
     """The application that serves ``collector``, which it neither opens nor closes."""
     app = FastAPI(
-        title="groundtrace", version=version("groundtrace"), docs_url=None, redoc_url=None, openapi_url="/openapi.json"
+        title="groundtrace",
+        version=version("groundtrace"),
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
     )
     app.state.collector = collector
     for module in (otlp_http, health, saved, traces, cohorts, compare, scores, feedback, jobs, sql, pages):
@@ -50,7 +54,9 @@ async def _answer_expected(_request: Request, error: Exception) -> JSONResponse:
     status, headers = http_status(error)
     if isinstance(error, ApiError):
         return _error(status, error.code, error.message, headers)
-    return _error(status, "unavailable" if isinstance(error, StoreDownError) else "failed", str(error), headers)
+    return _error(
+        status, "unavailable" if isinstance(error, StoreDownError) else "failed", str(error), headers
+    )
 
 
 async def _answer_invalid(_request: Request, error: Exception) -> JSONResponse:
@@ -64,7 +70,9 @@ async def _answer_invalid(_request: Request, error: Exception) -> JSONResponse:
 async def _answer_http(_request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HTTPException):
         raise error
-    return _error(error.status_code, _CODES.get(error.status_code, "failed"), str(error.detail), error.headers)
+    return _error(
+        error.status_code, _CODES.get(error.status_code, "failed"), str(error.detail), error.headers
+    )
 
 
 async def _answer_unexpected(request: Request, error: Exception) -> JSONResponse:

@@ -30,7 +30,9 @@ class CollectorConfig(BaseModel):
     store: str = Field(description="chdb:///absolute/path, or clickhouse://host:8123/database.")
     data_dir: Path = Field(description="Folder of segments and quarantine; chDB's own folder where embedded.")
     host: str = Field("127.0.0.1", description="Address that HTTP and gRPC listen on.")
-    port: int = Field(4318, ge=0, le=65535, description="Port of pages, API and OTLP/HTTP; 0 takes a free one.")
+    port: int = Field(
+        4318, ge=0, le=65535, description="Port of pages, API and OTLP/HTTP; 0 takes a free one."
+    )
     grpc_port: int | None = Field(4317, ge=0, le=65535, description="Port of OTLP/gRPC; None for no gRPC.")
     worker: bool = Field(default=True, description="Start a worker process that runs the jobs.")
     retention_days: int = Field(30, ge=1, le=36_500, description="Days a span is kept.")

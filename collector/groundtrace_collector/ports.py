@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import socket
 from pathlib import Path
 
@@ -43,7 +42,7 @@ def holder_of(port: int) -> str | None:
         return None
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            held = {os.readlink(entry) for entry in (process / "fd").iterdir()}
+            held = {str(entry.readlink()) for entry in (process / "fd").iterdir()}
             if held & inodes:
                 name = (process / "comm").read_text().strip()
                 return f"pid {process.name} ({name})"

@@ -7,10 +7,11 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
+from fastapi import FastAPI
 
 from groundtrace_collector.config import CollectorConfig
 from groundtrace_collector.door import is_loopback
@@ -60,36 +61,44 @@ def _owned(config: CollectorConfig) -> Iterator[Ownership | None]:
 
 
 async def _run(config: CollectorConfig, listener: socket.socket, url: str) -> None:
-    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    worker = WorkerProcess(url) if config.worker else None
+
+    def started() -> None:
+        sys.stdout.write(f"{url}\n")
+        sys.stdout.flush()
+        if worker is not None:
+            worker.start()
+
     async with _collecting(config) as app:
-        server = _Server(
-            uvicorn.Config(
-                app,
-                lifespan="off",
-                http="httptools",
-                ws="none",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_keep_alive=75,
-                timeout_graceful_shutdown=_DRAIN_S,
-            )
-        )
-        # After the engine's import, which sets handlers of its own.
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, server.stop)
-        answering = asyncio.create_task(server.serve(sockets=[listener]))
-        worker = WorkerProcess(url)
-        announcing = asyncio.create_task(_announce(server, url, worker if config.worker else None))
+        server = _Server(_uvicorn_config(app), started=started)
+        stopping = asyncio.create_task(server.stop_when(stop))
         try:
-            await answering
+            await server.serve(sockets=[listener])
         finally:
-            announcing.cancel()
-            await worker.close()
+            stopping.cancel()
+            if worker is not None:
+                await worker.close()
+
+
+def _uvicorn_config(app: FastAPI) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        lifespan="off",
+        http="httptools",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=_DRAIN_S,
+    )
 
 
 @asynccontextmanager
-async def _collecting(config: CollectorConfig) -> AsyncIterator[object]:
+async def _collecting(config: CollectorConfig) -> AsyncIterator[FastAPI]:
     """The application of a running collector; what it took is stored when the block is left."""
     from groundtrace_collector.app import create_app
     from groundtrace_collector.collector import open_collector
@@ -101,21 +110,21 @@ async def _collecting(config: CollectorConfig) -> AsyncIterator[object]:
         await collector.close()
 
 
-async def _announce(server: uvicorn.Server, url: str, worker: WorkerProcess | None) -> None:
-    """Say that the server answers, to whoever started it and to the worker."""
-    while not server.started:
-        await asyncio.sleep(0.01)
-    sys.stdout.write(f"{url}\n")
-    sys.stdout.flush()
-    if worker is not None:
-        worker.start()
-
-
 class _Server(uvicorn.Server):
     """uvicorn, told to stop by us: its own handlers would raise the signal again and end in its code."""
 
-    def stop(self) -> None:
-        """Refuse new connections and end once those in flight are answered."""
+    def __init__(self, config: uvicorn.Config, *, started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_started = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer, then say so."""
+        await super().startup(sockets)
+        self._on_started()
+
+    async def stop_when(self, stop: asyncio.Event) -> None:
+        """Refuse new connections once ``stop`` is set, and end when those in flight are answered."""
+        await stop.wait()
         self.should_exit = True
 
     @contextmanager

@@ -115,7 +115,16 @@ class ServeProcess:
 
     def start(self, *arguments: str) -> None:
         """Start it on a free port, and return once it is ready."""
-        command = [sys.executable, "-m", "groundtrace_collector.cli", "serve", "--port", "0", "--no-grpc", "--no-worker"]
+        command = [
+            sys.executable,
+            "-m",
+            "groundtrace_collector.cli",
+            "serve",
+            "--port",
+            "0",
+            "--no-grpc",
+            "--no-worker",
+        ]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [*command, "--store", f"chdb://{self.store}", *arguments],

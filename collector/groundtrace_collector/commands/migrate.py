@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import click
 
@@ -19,7 +20,8 @@ def command(store: str | None) -> None:
     from groundtrace_collector.store.owner import Ownership
     from groundtrace_collector.store.store import Store
 
-    config = CollectorConfig.from_env(**({"store": store} if store else {}))
+    given: dict[str, Any] = {"store": store} if store else {}
+    config = CollectorConfig.from_env(**given)
     ownership = Ownership.claim(config.data_dir, address="groundtrace migrate") if config.embedded else None
 
     async def run() -> None:

@@ -15,7 +15,9 @@ import click
 @click.option("--port", type=int, help="Port of pages, API and OTLP/HTTP; 0 takes a free one. [4318]")
 @click.option("--grpc-port", type=int, help="Port of OTLP/gRPC. [4317]")
 @click.option("--no-grpc", is_flag=True, help="Take no OTLP/gRPC.")
-@click.option("--no-worker", is_flag=True, help="Start no worker process: jobs wait until one runs elsewhere.")
+@click.option(
+    "--no-worker", is_flag=True, help="Start no worker process: jobs wait until one runs elsewhere."
+)
 def command(
     store: str | None,
     host: str | None,

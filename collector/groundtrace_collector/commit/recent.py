@@ -51,9 +51,7 @@ class RecentBodies:
         """Write digests to disk and sync them, before the segment that holds them goes."""
         now = int(self._now_s())
         path = self._folder / f"{now // KEPT_S}.digests"
-        records = b"".join(
-            _RECORD.pack(digest, int(self._stored_at.get(digest, now))) for digest in digests
-        )
+        records = b"".join(_RECORD.pack(digest, int(self._stored_at.get(digest, now))) for digest in digests)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             os.write(descriptor, records)

@@ -97,5 +97,5 @@ def _add_field(
 def build_detector() -> Any:
     """The detector's message class; parse with `FromString`, then ask `IsInitialized`."""
     pool = descriptor_pool.DescriptorPool()
-    pool.AddSerializedFile(_file().SerializeToString())  # type: ignore[no-untyped-call]
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("groundtrace.gate.Request"))  # type: ignore[no-untyped-call]
+    pool.AddSerializedFile(_file().SerializeToString())
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("groundtrace.gate.Request"))

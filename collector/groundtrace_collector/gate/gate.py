@@ -31,9 +31,7 @@ class Limits:
     def at(cls, now_ns: int, *, retention_days: int, attribute_bytes: int) -> Limits:
         """The limits at an instant: a span as old as the retention is refused, so is one from after tomorrow."""
         earliest = now_ns - retention_days * _NS_PER_DAY
-        return cls(
-            earliest_ns=earliest, latest_ns=now_ns + _NS_PER_DAY, attribute_bytes=attribute_bytes
-        )
+        return cls(earliest_ns=earliest, latest_ns=now_ns + _NS_PER_DAY, attribute_bytes=attribute_bytes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +66,7 @@ def check(body: bytes, limits: Limits) -> CheckedRequest:
     except ProtobufError as error:  # nested deeper than protobuf follows
         raise DecodeError(f"the body is not an ExportTraceServiceRequest: {error}") from error
     refused = sum(reasons.values())
-    return CheckedRequest(
-        body=rewritten, spans=spans - refused, refused=refused, reason=_sentence(reasons)
-    )
+    return CheckedRequest(body=rewritten, spans=spans - refused, refused=refused, reason=_sentence(reasons))
 
 
 def _count(request: Any, limits: Limits) -> tuple[int, Counter[str]]:

@@ -20,7 +20,7 @@ _CONTAINERS = ("array_value", "kvlist_value")
 def canonicalise(body: bytes) -> bytes:
     """The same request as protobuf itself writes it: without unknown fields, each varint at its shortest."""
     request = ExportTraceServiceRequest.FromString(body)
-    request.DiscardUnknownFields()  # type: ignore[attr-defined]
+    request.DiscardUnknownFields()
     return request.SerializeToString()
 
 
@@ -38,7 +38,7 @@ def rewrite(body: bytes, *, attribute_bytes: int, keep: Callable[[Span], bool]) 
             _keep_only(scope_spans.spans, keep)
             for span in scope_spans.spans:
                 _rewrite_span(span, attribute_bytes)
-    request.DiscardUnknownFields()  # type: ignore[attr-defined]
+    request.DiscardUnknownFields()
     return request.SerializeToString()
 
 

@@ -10,7 +10,13 @@ from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from starlette.responses import Response
 
-from groundtrace_collector.errors import ApiError, DecodeError, GroundtraceError, StoreDownError, UnavailableError
+from groundtrace_collector.errors import (
+    ApiError,
+    DecodeError,
+    GroundtraceError,
+    StoreDownError,
+    UnavailableError,
+)
 
 PROTOBUF: Final = "application/x-protobuf"
 JSON: Final = "application/json"

@@ -34,7 +34,9 @@ def migrate(driver: Driver) -> list[str]:
     done = {row["Name"] for row in driver.query("SELECT DISTINCT Name FROM migrations")}
     known = migration_names()
     if unknown := sorted(done - set(known)):
-        raise ConfigError(f"the store has migration {unknown[-1]}, which this groundtrace does not know: upgrade")
+        raise ConfigError(
+            f"the store has migration {unknown[-1]}, which this groundtrace does not know: upgrade"
+        )
     applied = []
     for name in known:
         if name in done:

@@ -58,9 +58,7 @@ class Settler:
 
     async def look(self) -> None:
         """Find commits that nobody told, and settle them with the others."""
-        rows = await self._store.query(
-            statement(_PACKAGE, "unsettled_seqs"), {"from_seq": self._from_seq}
-        )
+        rows = await self._store.query(statement(_PACKAGE, "unsettled_seqs"), {"from_seq": self._from_seq})
         known = self._settled.keys() | set(self._pending)
         for row in rows:
             if row["Seq"] not in known:

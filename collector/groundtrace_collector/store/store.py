@@ -134,12 +134,19 @@ class Store:
         location, database = _location(url, data_dir)
         data_dir.mkdir(parents=True, exist_ok=True)
         schema = resources.files(_PACKAGE).joinpath("otlp.proto").read_text(encoding="utf-8")
-        decoding = {"format_schema_source": "string", "format_schema": schema, "format_schema_message_name": "Req"}
+        decoding = {
+            "format_schema_source": "string",
+            "format_schema": schema,
+            "format_schema_message_name": "Req",
+        }
         engine_config = None
         if location.startswith("chdb:"):
             check_engine_version(data_dir)
             engine_config = write_engine_config(data_dir, memory_bytes=memory_bytes)
-            decoding = {"format_schema_source": "file", "format_schema": f"{write_schema(data_dir, schema)}:Req"}
+            decoding = {
+                "format_schema_source": "file",
+                "format_schema": f"{write_schema(data_dir, schema)}:Req",
+            }
 
         def driver(settings: Mapping[str, Any], *, database: str | None = database) -> Driver:
             return Driver.open(

@@ -148,7 +148,9 @@ async def test_more_than_may_wait_is_refused_at_once(config: CollectorConfig, st
     await queue.close()
 
 
-async def test_a_disk_that_cannot_be_written_is_503_and_heals(commits: CommitQueue, config: CollectorConfig, store: Store) -> None:
+async def test_a_disk_that_cannot_be_written_is_503_and_heals(
+    commits: CommitQueue, config: CollectorConfig, store: Store
+) -> None:
     segments = config.data_dir / "segments"
     segments.rmdir()
     with pytest.raises(UnavailableError, match="cannot write"):
@@ -169,7 +171,9 @@ async def test_a_request_that_only_protobuf_understands_spoils_no_other(
     spoilt_span = span.SerializeToString() + b"\x28\x01"
     spoilt_scope = b"\x12" + bytes([len(spoilt_span)]) + spoilt_span
     spoilt = b"\x0a" + bytes([len(spoilt_scope) + 2]) + b"\x12" + bytes([len(spoilt_scope)]) + spoilt_scope
-    assert ExportTraceServiceRequest.FromString(spoilt).resource_spans[0].scope_spans[0].spans[0].name == "step"
+    assert (
+        ExportTraceServiceRequest.FromString(spoilt).resource_spans[0].scope_spans[0].spans[0].name == "step"
+    )
 
     await asyncio.gather(
         commits.submit(CheckedRequest(body=spoilt, spans=1)), commits.submit(request(new_trace_id()))
@@ -196,7 +200,9 @@ async def test_two_hundred_senders_at_once_are_all_stored(collector: Collector) 
     transport = httpx.ASGITransport(app=create_app(collector))
     async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as client:
         bodies = [otlp_request([{"trace_id": new_trace_id()}]) for _ in range(200)]
-        answers = await asyncio.gather(*(client.post("/v1/traces", content=b, headers=PROTOBUF) for b in bodies))
+        answers = await asyncio.gather(
+            *(client.post("/v1/traces", content=b, headers=PROTOBUF) for b in bodies)
+        )
 
     assert {answer.status_code for answer in answers} == {200}
     assert await count(collector.store) == 200

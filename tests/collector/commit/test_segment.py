@@ -62,7 +62,9 @@ def test_a_cut_segment_is_an_error(cut: int) -> None:
         list(frames(whole[:-cut]))
 
 
-@pytest.mark.parametrize(("number", "encoded"), [(0, b"\x00"), (127, b"\x7f"), (128, b"\x80\x01"), (300, b"\xac\x02")])
+@pytest.mark.parametrize(
+    ("number", "encoded"), [(0, b"\x00"), (127, b"\x7f"), (128, b"\x80\x01"), (300, b"\xac\x02")]
+)
 def test_varints_are_protobufs(number: int, encoded: bytes) -> None:
     assert varint(number) == encoded
 

@@ -2,30 +2,235 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import os
+import random
 import time
 import zlib
+from collections.abc import AsyncIterator, Callable
 
 import httpx
 import pytest
+import uvicorn
 from backports import zstd
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from groundtrace_collector.app import create_app
 from groundtrace_collector.collector import Collector
-
-from tests.collector.conftest import Send
+from tests.collector.conftest import BASE_URL, Send
 from tests.collector.otlp import new_trace_id, otlp_request
 
 PROTOBUF = {"content-type": "application/x-protobuf"}
 
 
+def one_span() -> bytes:
+    return otlp_request([{"trace_id": new_trace_id()}])
+
+
+async def stored(collector: Collector) -> int:
+    return int((await collector.store.query("SELECT count() AS n FROM otel_traces"))[0]["n"])
+
+
 async def test_a_sent_trace_is_stored_and_settled(send: Send, collector: Collector) -> None:
     trace_id = new_trace_id()
 
-    await send([{"trace_id": trace_id, "name": "ask", "kind": "CHAIN", "attributes": {"input.value": "why?"}}])
+    await send(
+        [{"trace_id": trace_id, "name": "ask", "kind": "CHAIN", "attributes": {"input.value": "why?"}}]
+    )
 
     assert await collector.store.query("SELECT TraceId, Name, Query, SpanCount FROM traces FINAL") == [
         {"TraceId": trace_id, "Name": "ask", "Query": "why?", "SpanCount": 1}
     ]
+
+
+def raw_deflate(body: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(body) + packer.flush()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "encode"),
+    [
+        pytest.param("gzip", gzip.compress, id="gzip"),
+        pytest.param(
+            "gzip", lambda body: gzip.compress(body[:5]) + gzip.compress(body[5:]), id="gzip-members"
+        ),
+        pytest.param("deflate", zlib.compress, id="deflate"),
+        pytest.param("deflate", raw_deflate, id="raw-deflate"),
+        pytest.param("zstd", zstd.compress, id="zstd"),
+        pytest.param("identity", lambda body: body, id="identity"),
+        pytest.param("GZIP", gzip.compress, id="upper-case"),
+    ],
+)
+async def test_every_encoding_is_inflated(
+    client: httpx.AsyncClient, collector: Collector, encoding: str, encode: Callable[[bytes], bytes]
+) -> None:
+    response = await client.post(
+        "/v1/traces", content=encode(one_span()), headers={**PROTOBUF, "content-encoding": encoding}
+    )
+
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/x-protobuf"
+    assert ExportTraceServiceResponse.FromString(response.content) == ExportTraceServiceResponse()
+    assert await stored(collector) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "message"),
+    [
+        pytest.param(b"\xff", {}, 400, "not an ExportTraceServiceRequest", id="garbage"),
+        pytest.param(gzip.compress(one_span())[:-4], {"content-encoding": "gzip"}, 400, "cut short", id="cut-gzip"),
+        pytest.param(b"not gzip at all, this", {"content-encoding": "gzip"}, 400, "gzip body is damaged", id="no-gzip"),
+        pytest.param(b"", {"content-encoding": "gzip"}, 400, "cut short", id="empty-gzip"),
+        pytest.param(b"\x28\xb5\x2f\xfd\x00", {"content-encoding": "zstd"}, 400, "zstd body", id="cut-zstd"),
+        pytest.param(one_span(), {"content-encoding": "br"}, 415, "send gzip, deflate, zstd", id="brotli"),
+        pytest.param(one_span(), {"content-type": "text/plain"}, 415, "Content-Type 'text/plain'", id="text"),
+        pytest.param(one_span(), {"content-type": ""}, 415, "Content-Type ''", id="no-type"),
+        pytest.param(b"x" * ((16 << 20) + 1), {}, 413, "at most 16777216", id="large"),
+        pytest.param(gzip.compress(bytes(65 << 20)), {"content-encoding": "gzip"}, 413, "inflates to more", id="bomb"),
+    ],
+)  # fmt: skip
+async def test_a_bad_body_is_refused_with_the_reason(
+    client: httpx.AsyncClient, body: bytes, headers: dict[str, str], status: int, message: str
+) -> None:
+    response = await client.post("/v1/traces", content=body, headers={**PROTOBUF, **headers})
+
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/x-protobuf"
+    assert message in Status.FromString(response.content).message
+
+
+async def test_a_body_of_unknown_length_is_limited_as_it_comes(client: httpx.AsyncClient) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield bytes(1 << 20)
+
+    response = await client.post("/v1/traces", content=endless(), headers=PROTOBUF)
+
+    assert response.status_code == 413
+
+
+async def test_refused_spans_are_counted_in_a_partial_success(
+    client: httpx.AsyncClient, collector: Collector
+) -> None:
+    spans = [{"trace_id": new_trace_id()}, {"trace_id": new_trace_id(), "start_ns": 1}]
+    response = await client.post("/v1/traces", content=otlp_request(spans), headers=PROTOBUF)
+    partial = ExportTraceServiceResponse.FromString(response.content).partial_success
+
+    assert response.status_code == 200
+    assert partial.rejected_spans == 1
+    assert "older than the retention" in partial.error_message
+    assert await stored(collector) == 1
+
+
+async def test_503_says_when_to_come_again(client: httpx.AsyncClient, collector: Collector) -> None:
+    await collector.commits.close()
+    response = await client.post("/v1/traces", content=one_span(), headers=PROTOBUF)
+
+    assert response.status_code == 503
+    assert int(response.headers["retry-after"]) >= 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status", "code"),
+    [
+        pytest.param("GET", "/nowhere", {}, 404, "not_found", id="no-such-path"),
+        pytest.param("GET", "/v1/traces", {}, 405, "method_not_allowed", id="wrong-method"),
+        pytest.param("GET", "/healthz", {"host": "rebound.example"}, 421, "unexpected_host", id="host"),
+        pytest.param("GET", "/healthz", {"host": "["}, 421, "unexpected_host", id="broken-host"),
+        pytest.param(
+            "POST", "/v1/traces", {"origin": "https://a.example"}, 403, "foreign_origin", id="origin"
+        ),
+    ],
+)
+async def test_errors_have_one_shape(
+    client: httpx.AsyncClient, method: str, path: str, headers: dict[str, str], status: int, code: str
+) -> None:
+    response = await client.request(method, path, headers=headers)
+
+    assert response.status_code == status
+    assert response.json()["error"]["code"] == code
+    assert response.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("host", ["localhost:4318", "127.0.0.1", "[::1]:4318", "LOCALHOST"])
+async def test_loopback_names_are_answered(client: httpx.AsyncClient, host: str) -> None:
+    assert (await client.get("/healthz", headers={"host": host})).status_code == 200
+
+
+async def test_ready_once_the_store_answers(client: httpx.AsyncClient) -> None:
+    response = await client.get("/readyz")
+
+    assert (response.status_code, response.json()) == (200, {"status": "ok"})
+
+
+async def test_a_body_that_stops_halfway_hurts_nobody(collector: Collector) -> None:
+    """Over a real socket: the sender announces more than it sends, and hangs up."""
+    server = uvicorn.Server(uvicorn.Config(create_app(collector), port=0, log_config=None, lifespan="off"))
+    serving = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110  (uvicorn sets no event)
+        await asyncio.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    body = one_span()
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    head = (
+        "POST /v1/traces HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-protobuf\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    writer.write(head.encode() + body[: len(body) // 2])
+    await writer.drain()
+    writer.close()
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as whole:
+        response = await whole.post("/v1/traces", content=one_span(), headers=PROTOBUF)
+    server.should_exit = True
+    await serving
+
+    assert response.status_code == 200
+    assert await stored(collector) == 1
+
+
+@pytest.mark.verify
+async def test_twenty_thousand_mutated_bodies_are_answered_200_or_400(collector: Collector) -> None:
+    rng = random.Random(int(os.environ.get("GROUNDTRACE_FUZZ_SEED", "3")))  # noqa: S311
+    transport = httpx.ASGITransport(app=create_app(collector))
+    good = 0
+    async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as client:
+        for start in range(0, 20_000, 50):
+            bodies = [mutated_body(rng, start + n) for n in range(50)]
+            whole = one_span()
+            answers = await asyncio.gather(
+                *(client.post("/v1/traces", content=body, headers=PROTOBUF) for body in (*bodies, whole))
+            )
+            assert {answer.status_code for answer in answers} <= {200, 400}
+            assert answers[-1].status_code == 200
+            good += 1
+    await collector.settler.idle()
+    rows = await collector.store.query(
+        "SELECT count() AS n FROM traces AS t FINAL INNER JOIN (SELECT Project, TraceId, uniqExact(SpanId) AS spans"
+        " FROM otel_traces GROUP BY Project, TraceId) AS s ON s.TraceId = t.TraceId AND s.Project = t.Project"
+        " WHERE t.SpanCount != s.spans"
+    )
+    assert rows == [{"n": 0}]
+    assert await stored(collector) >= good
+
+
+def mutated_body(rng: random.Random, n: int) -> bytes:
+    data = bytearray(
+        otlp_request(
+            [
+                {"trace_id": new_trace_id(), "name": f"step-{n}", "start_ns": time.time_ns(), "kind": "RETRIEVER",
+                 "attributes": {"retrieval.documents.0.document.id": "d", "list": [1, "x"], "map": {"k": 1}}}
+            ]
+        )
+    )  # fmt: skip
+    for _ in range(rng.randint(1, 3)):
+        at = rng.randrange(len(data))
+        if rng.random() < 0.6:
+            data[at] ^= 1 << rng.randrange(8)
+        elif rng.random() < 0.5:
+            del data[at : at + rng.randint(1, 4)]
+        else:
+            data[at:at] = rng.randbytes(rng.randint(1, 4))
+    return bytes(data)

@@ -111,9 +111,11 @@ def test_a_taken_port_names_its_holder(serve: ServeProcess, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        pytest.param(["--host", "0.0.0.0"], "--host 0.0.0.0 would let others", id="open-host"),
+        pytest.param(["--host", "::"], "--host :: would let others", id="open-host"),
         pytest.param(["--store", "postgres://x/y"], "store: must be chdb:///absolute/path", id="other-store"),
-        pytest.param(["--store", "chdb://relative"], "store: must be chdb:///absolute/path", id="relative-path"),
+        pytest.param(
+            ["--store", "chdb://relative"], "store: must be chdb:///absolute/path", id="relative-path"
+        ),
         pytest.param(["--port", "70000"], "port: Input should be less than or equal to 65535", id="no-port"),
         pytest.param(["--store", "chdb:///proc/nowhere"], "cannot be written", id="read-only"),
     ],

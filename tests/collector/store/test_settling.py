@@ -35,7 +35,17 @@ async def settled(collector: Collector, trace_id: str, *columns: str) -> Any:
 async def test_a_late_root_takes_over_from_an_orphan(send: Send, collector: Collector, now_ns: int) -> None:
     trace_id = new_trace_id()
     columns = ("Name", "HasRoot", "Incomplete", "SpanCount")
-    await send([{"trace_id": trace_id, "span_id": CHILD, "parent_span_id": ROOT, "name": "child", "start_ns": now_ns}])
+    await send(
+        [
+            {
+                "trace_id": trace_id,
+                "span_id": CHILD,
+                "parent_span_id": ROOT,
+                "name": "child",
+                "start_ns": now_ns,
+            }
+        ]
+    )
     before = await settled(collector, trace_id, *columns)
     await send([{"trace_id": trace_id, "span_id": ROOT, "name": "root", "start_ns": now_ns - 1_000}])
 
@@ -43,7 +53,9 @@ async def test_a_late_root_takes_over_from_an_orphan(send: Send, collector: Coll
     assert await settled(collector, trace_id, *columns) == ("root", True, False, 2)
 
 
-async def test_a_root_that_comes_days_later_leaves_one_row(send: Send, collector: Collector, now_ns: int) -> None:
+async def test_a_root_that_comes_days_later_leaves_one_row(
+    send: Send, collector: Collector, now_ns: int
+) -> None:
     trace_id = new_trace_id()
     await send([{"trace_id": trace_id, "span_id": CHILD, "parent_span_id": ROOT, "start_ns": now_ns}])
     await send([{"trace_id": trace_id, "span_id": ROOT, "name": "root", "start_ns": now_ns - 3 * DAY_NS}])
@@ -63,8 +75,20 @@ async def test_without_a_root_the_earliest_span_whose_parent_is_missing_stands_i
     await send(
         [
             # A clock that runs behind: the inner span seems to begin before its parent.
-            {"trace_id": trace_id, "span_id": GRANDCHILD, "parent_span_id": CHILD, "name": "inner", "start_ns": now_ns - 5},
-            {"trace_id": trace_id, "span_id": CHILD, "parent_span_id": ROOT, "name": "outer", "start_ns": now_ns},
+            {
+                "trace_id": trace_id,
+                "span_id": GRANDCHILD,
+                "parent_span_id": CHILD,
+                "name": "inner",
+                "start_ns": now_ns - 5,
+            },
+            {
+                "trace_id": trace_id,
+                "span_id": CHILD,
+                "parent_span_id": ROOT,
+                "name": "outer",
+                "start_ns": now_ns,
+            },
         ]
     )
 
@@ -102,7 +126,9 @@ async def test_metadata_is_the_union_and_the_root_wins(send: Send, collector: Co
     }  # fmt: skip
 
 
-async def test_metadata_that_is_no_json_object_is_left_out(send: Send, collector: Collector, now_ns: int) -> None:
+async def test_metadata_that_is_no_json_object_is_left_out(
+    send: Send, collector: Collector, now_ns: int
+) -> None:
     trace_id = new_trace_id()
     await send(
         [
@@ -152,7 +178,13 @@ async def test_an_embedding_inside_the_retriever_is_the_encoder(
     trace_id = new_trace_id()
     await send(
         [
-            {"trace_id": trace_id, "span_id": ROOT, "kind": "RETRIEVER", "start_ns": now_ns, "duration_ms": 5},
+            {
+                "trace_id": trace_id,
+                "span_id": ROOT,
+                "kind": "RETRIEVER",
+                "start_ns": now_ns,
+                "duration_ms": 5,
+            },
             embedding(trace_id, now_ns + 1_000_000, "inside"),
         ]
     )
@@ -182,7 +214,11 @@ async def test_tokens_of_a_framework_span_and_its_client_span_count_once(
         ]
     )
 
-    assert await settled(collector, trace_id, "TokensPrompt", "TokensCompletion", "CostUsd") == (1_107, 13, 0.5)
+    assert await settled(collector, trace_id, "TokensPrompt", "TokensCompletion", "CostUsd") == (
+        1_107,
+        13,
+        0.5,
+    )
 
 
 async def test_unknown_tokens_are_null_not_zero(send: Send, collector: Collector, now_ns: int) -> None:
@@ -208,7 +244,9 @@ async def test_the_query_is_the_roots_input_out_of_its_json(
     send: Send, collector: Collector, now_ns: int, value: str, query: str
 ) -> None:
     trace_id = new_trace_id()
-    await send([{"trace_id": trace_id, "span_id": ROOT, "start_ns": now_ns, "attributes": {"input.value": value}}])
+    await send(
+        [{"trace_id": trace_id, "span_id": ROOT, "start_ns": now_ns, "attributes": {"input.value": value}}]
+    )
 
     assert await settled(collector, trace_id, "Query") == query
 
@@ -308,7 +346,9 @@ async def test_errors_retries_and_caches_are_gathered(send: Send, collector: Col
     )  # fmt: skip
 
 
-async def test_one_trace_id_in_two_projects_is_two_traces(send: Send, collector: Collector, now_ns: int) -> None:
+async def test_one_trace_id_in_two_projects_is_two_traces(
+    send: Send, collector: Collector, now_ns: int
+) -> None:
     trace_id = new_trace_id()
     for project, span_id in (("a", ROOT), ("b", CHILD)):
         await send(
@@ -332,7 +372,9 @@ async def test_a_trace_of_ten_thousand_spans_settles(send: Send, collector: Coll
     assert await settled(collector, trace_id, "SpanCount", "TokensPrompt") == (10_000, 1)
 
 
-async def test_rows_in_the_exporters_form_are_settled_too(collector: Collector, store: Store, now_ns: int) -> None:
+async def test_rows_in_the_exporters_form_are_settled_too(
+    collector: Collector, store: Store, now_ns: int
+) -> None:
     trace_id = new_trace_id()
     await store.command(
         "INSERT INTO otel_traces (Timestamp, TraceId, SpanId, ParentSpanId, SpanName, SpanKind, ServiceName,"

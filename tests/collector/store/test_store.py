@@ -5,7 +5,9 @@ from groundtrace_collector.store.store import Store
 
 
 async def test_an_inserted_row_is_read_back(store: Store) -> None:
-    await store.insert("feedback", [{"TraceId": "t", "Name": "thumbs", "Value": -1.0, "Seq": store.next_seq()}])
+    await store.insert(
+        "feedback", [{"TraceId": "t", "Name": "thumbs", "Value": -1.0, "Seq": store.next_seq()}]
+    )
 
     assert await store.query("SELECT TraceId, Name, Value FROM feedback FINAL") == [
         {"TraceId": "t", "Name": "thumbs", "Value": -1.0}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ async def replay(client: httpx.AsyncClient, collector: Collector, name: str) -> 
     request = ExportTraceServiceRequest.FromString((RECORDED / f"{name}.otlp").read_bytes())
     spans = [s for r in request.resource_spans for q in r.scope_spans for s in q.spans]
     shift = int(datetime.now(UTC).timestamp() * 1e9) - min(s.start_time_unix_nano for s in spans)
-    trace_id = random.randbytes(16)
+    trace_id = os.urandom(16)
     for span in spans:
         span.trace_id = trace_id
         span.start_time_unix_nano += shift
