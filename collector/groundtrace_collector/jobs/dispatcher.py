@@ -140,6 +140,7 @@ class Dispatcher:
         """Cases for a worker, or how long to wait for some."""
         async with self._lock:
             run = None if request.run is None else self._run(request.run)
+            await self._load()
             await self._take_back()
             lease = self._take(request)
             if lease is None:
@@ -203,7 +204,6 @@ class Dispatcher:
         for each in [run] if run else list(self._runs.values()):
             await self._refill(each)
         if run is None:
-            await self._load()
             for job in list(self._jobs.values()):
                 if self._board.queued(job.name) == 0 and self._is_due(job):
                     await self._look_for(job)

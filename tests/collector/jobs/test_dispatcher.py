@@ -295,3 +295,16 @@ async def test_a_job_whose_condition_can_no_longer_be_read_stops_no_other(
 
     assert await office.work() == ["t1"]
     assert "no evaluator is named 'gone_evaluator'" in office.dispatcher.faults["broken"]
+
+
+async def test_a_job_that_another_collector_removed_is_left_within_half_a_minute(
+    due: Office, clock: Clock
+) -> None:
+    await due.claim(limit=1)
+    other = Office(due.store, clock)
+    await other.job(state="removed")
+
+    clock.forward(31)
+
+    assert await due.work() == []
+    assert await due.dispatcher.jobs() == []

@@ -1,0 +1,116 @@
+"""How a worker scores a batch, without a collector."""
+
+from collections.abc import Callable
+
+import pytest
+
+from groundtrace_collector.jobs.protocol import CaseMessage, EvaluatorRef, Result
+from groundtrace_collector.jobs.worker import FIRST_BATCH, MAX_BATCH, next_limit, score_cases
+from groundtrace_evaluators.case import Case, Field
+from groundtrace_evaluators.evaluator import Evaluator, Verdict
+from groundtrace_evaluators.score import Score, Status
+
+
+class Length(Evaluator):
+    """Scores an answer by its number of words, up to ten."""
+
+    name = "length"
+    version = "1"
+    method = "count"
+    needs = frozenset({Field.ANSWER})
+
+    def judge(self, case: Case) -> Verdict:
+        return Verdict(score=min(1.0, len((case.answer or "").split()) / 10))
+
+
+class Raising(Length):
+    """Breaks the promise never to raise."""
+
+    name = "raising"
+
+    def evaluate_case(self, case: Case) -> Score:
+        raise ZeroDivisionError(f"on\n{case.answer}")
+
+
+class OutOfRange(Length):
+    """Breaks the range of scores where the base class cannot see it."""
+
+    name = "out_of_range"
+
+    def evaluate_case(self, case: Case) -> Score:
+        score = super().evaluate_case(case)
+        object.__setattr__(score, "score", float("nan"))
+        return score
+
+
+EVALUATORS = {evaluator.name: evaluator for evaluator in (Length(), Raising(), OutOfRange())}
+
+
+def case(answer: str, *names: str) -> CaseMessage:
+    return CaseMessage(
+        project="shop",
+        trace_id=answer,
+        input_hash=2**64 - 1,
+        query="why?",
+        context=("because",),
+        answer=answer,
+        retrieved_ids=(),
+        relevant_ids=(),
+        evaluators=tuple(EvaluatorRef(name=name, version="1") for name in names),
+    )
+
+
+def score(*cases: CaseMessage, enough: Callable[[], bool] = lambda: False) -> list[Result]:
+    found: list[Result] = []
+    assert score_cases(cases, EVALUATORS, found.append, enough) == len(found)
+    return found
+
+
+def test_each_evaluator_scores_each_case_in_order() -> None:
+    results = score(case("one two", "length"), case("one", "length"), case("", "length"))
+
+    assert [(each.trace_id, each.score.score, each.score.status) for each in results] == [
+        ("one two", 0.2, Status.OK),
+        ("one", 0.1, Status.OK),
+        ("", None, Status.SKIPPED),
+    ]
+    assert results[0].input_hash == 2**64 - 1
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        pytest.param("raising", "ZeroDivisionError: on one", id="raises"),
+        pytest.param("out_of_range", "ValidationError: ", id="not-a-number"),
+    ],
+)
+def test_an_evaluator_that_breaks_its_contract_is_an_error_on_that_case_only(name: str, reason: str) -> None:
+    broken, sound = score(case("one", name, "length"))
+
+    assert (broken.score.status, broken.score.score, broken.score.name) == (Status.ERROR, None, name)
+    assert (broken.score.explanation or "").startswith(reason)
+    assert "\n" not in (broken.score.explanation or "")
+    assert sound.score.score == pytest.approx(0.1)
+
+
+def test_a_worker_that_is_told_to_stop_does_so_between_two_evaluations() -> None:
+    answers = iter([False, True])
+
+    results = score(case("one", "length", "length"), case("two", "length"), enough=lambda: next(answers))
+
+    assert len(results) == 1
+
+
+@pytest.mark.parametrize(
+    ("scored", "elapsed_s", "limit"),
+    [
+        pytest.param(FIRST_BATCH, 2.0, FIRST_BATCH, id="as-planned"),
+        pytest.param(FIRST_BATCH, 0.001, 4 * FIRST_BATCH, id="fast-grows-fourfold"),
+        pytest.param(MAX_BATCH, 0.1, MAX_BATCH, id="no-more-than-the-most"),
+        pytest.param(8, 160.0, 1, id="slow-takes-one-at-a-time"),
+        pytest.param(0, 0.0, 1, id="nothing-done"),
+        pytest.param(1, 0.01, 32, id="recovers-from-one"),
+    ],
+)
+def test_the_next_batch_is_what_fits_in_two_seconds(scored: int, elapsed_s: float, limit: int) -> None:
+    assert next_limit(scored, elapsed_s) == limit
