@@ -19,6 +19,7 @@ COMMANDS = {
     "cohorts": "Show metrics for each value of a dimension.",
     "compare": "Compare two values of a dimension, cohort by cohort.",
     "scores": "List scores.",
+    "sql": "Run one SELECT over the collector's tables.",
     "jobs": "Add, list, run, pause and remove evaluation jobs.",
     "eval": "Run evaluators over traces once, or list them.",
     "migrate": "Bring a store's schema up to date.",
