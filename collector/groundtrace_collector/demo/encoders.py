@@ -6,13 +6,13 @@ questions, which is what the demo is there to show.
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
 from langchain_core.embeddings import Embeddings
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
 from sklearn.preprocessing import normalize
+from threadpoolctl import threadpool_limits
 
 HASH_DIMENSIONS: Final = 1_024
 LSA_DIMENSIONS: Final = 256
@@ -21,10 +21,10 @@ SEED: Final = 20_260_101
 
 
 class HashEncoder(Embeddings):
-    """``hash@1``: counts of character 3- to 5-grams, hashed, damped by the logarithm, unit length.
+    """``hash@1``: counts of character 3- and 4-grams within words, hashed, unit length.
 
     It has no vocabulary, so it knows every spelling and no word: strong on names and error messages,
-    weak where common words carry the question.
+    weak where common words carry the question, because each n-gram counts the same.
     """
 
     model_name = "hash"
@@ -32,13 +32,13 @@ class HashEncoder(Embeddings):
 
     def __init__(self) -> None:
         self._vectorizer = HashingVectorizer(
-            analyzer="char_wb", ngram_range=(3, 5), n_features=HASH_DIMENSIONS, norm=None
+            analyzer="char_wb", ngram_range=(3, 4), n_features=HASH_DIMENSIONS, norm="l2"
         )
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """A vector of ``HASH_DIMENSIONS`` numbers for each text."""
-        counts = self._vectorizer.transform(texts).toarray()
-        return _unit(np.sign(counts) * np.log1p(np.abs(counts)))
+        rows: list[list[float]] = self._vectorizer.transform(texts).toarray().tolist()
+        return rows
 
     def embed_query(self, text: str) -> list[float]:
         """The vector of one query; queries and documents are encoded alike."""
@@ -59,11 +59,13 @@ class LsaEncoder(Embeddings):
         self._vectorizer = TfidfVectorizer(sublinear_tf=True, token_pattern=WORDS_AND_SIGNS)
         weights = self._vectorizer.fit_transform(corpus)
         dimensions = min(LSA_DIMENSIONS, min(weights.shape) - 1)
-        self._svd = TruncatedSVD(dimensions, random_state=SEED).fit(weights)
+        with threadpool_limits(1):  # the order of additions, and so the last digits, depend on the threads
+            self._svd = TruncatedSVD(dimensions, random_state=SEED).fit(weights)
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """A vector of at most ``LSA_DIMENSIONS`` numbers for each text."""
-        return _unit(self._svd.transform(self._vectorizer.transform(texts)))
+        rows: list[list[float]] = normalize(self._svd.transform(self._vectorizer.transform(texts))).tolist()
+        return rows
 
     def embed_query(self, text: str) -> list[float]:
         """The vector of one query; queries and documents are encoded alike."""
@@ -73,8 +75,3 @@ class LsaEncoder(Embeddings):
 def encoder_name(encoder: HashEncoder | LsaEncoder) -> str:
     """``model@version``, as traces name the encoder."""
     return f"{encoder.model_name}@{encoder.model_version}"
-
-
-def _unit(vectors: Any) -> list[list[float]]:
-    rows: list[list[float]] = normalize(vectors).tolist()
-    return rows

@@ -114,11 +114,11 @@ def _signed(value: float, number: Callable[[float], str]) -> str:
 def summary(results: Results, *, store: str, url: str | None, estimated: bool) -> list[str]:
     """What the table shows, where to look first, and where everything is kept."""
     counts = f"{results.traces} traces, {results.spans} spans, {results.scores} scores."
-    lines = [f"{counts} Each cell: both values, the difference with its 95 % interval, the verdict."]
+    key = "Each cell: both values, the difference with its 95 % interval, the verdict."
+    lines = [f"{counts} {key} Verdicts allow for the number of families looked at."]
     if estimated:
-        lines.append(
-            "Answers are sentences of the passages (model `extractive`); token counts are estimates."
-        )
+        model = "The model `extractive` answers with sentences of what was found, or abstains"
+        lines.append(f"{model}: it fails Groundedness seldom. Its token counts are estimates.")
     if results.highlight is not None:
         lines += _highlighted(results.highlight, url)
     if url is None:
