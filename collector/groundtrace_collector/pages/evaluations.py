@@ -136,7 +136,6 @@ def ledger_row(row: Mapping[str, Any], now: datetime) -> LedgerRow:
 def recent_score(row: Mapping[str, Any], now: datetime) -> RecentScore:
     """A score of the API as a row."""
     chip = scores.chip(row["name"], row)
-    origin = (row["evaluator"], row["version"], row["source"])
     return RecentScore(
         url=f"/traces/{quote(row['trace_id'], safe='')}",
         trace_id=one_line(row["trace_id"], 32),
@@ -144,7 +143,7 @@ def recent_score(row: Mapping[str, Any], now: datetime) -> RecentScore:
         value=chip.value,
         failed=chip.failed,
         status=row["status"],
-        origin=" · ".join(dict.fromkeys(one_line(part, 40) for part in origin if part)),
+        origin=scores.origin(row),
         explanation=one_line(row["explanation"], 200),
         at=formats.moment(row["created_at"], now),
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 from groundtrace_collector.pages import formats
 
+_COUNTS = ("traces", "spans")
 _VERDICTS = {"better": "good", "worse": "bad", "no difference": "", "insufficient data": "faint"}
 Value = Mapping[str, Any]
 """``{"value", "low", "high", "n"}`` of the API."""
@@ -28,6 +29,7 @@ class Cell:
     range: str
     """The 95 % interval in words, empty where it is not defined."""
     n: str
+    """Empty for counts, which are their own n."""
     interval: Interval | None
 
 
@@ -73,7 +75,7 @@ def cell(metric: str, value: Value, on: Scale) -> Cell:
     return Cell(
         value=shown(value["value"]),
         range=f"{shown(value['low'])} to {shown(value['high'])}" if known else "",
-        n=formats.number(value["n"]),
+        n="" if metric in _COUNTS else formats.number(value["n"]),
         interval=Interval(
             low=on.place(value["low"]), high=on.place(value["high"]), value=on.place(value["value"])
         )
@@ -114,7 +116,7 @@ def unit(metric: str) -> Callable[[float | None], str]:
         return _percent
     if name.startswith("cost"):
         return formats.dollars
-    if name in ("traces", "spans", "tokens_prompt"):
+    if name in (*_COUNTS, "tokens_prompt"):
         return formats.number
     if name in ("tokens_per_trace", "embeddings_per_s", "reranker_score"):
         return formats.significant

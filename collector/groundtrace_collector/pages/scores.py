@@ -97,12 +97,19 @@ def cards(
     return tuple(shown), len(ordered) + len(unscored) - len(shown)
 
 
+def origin(score: Mapping[str, Any]) -> str:
+    """Who gave a score and how; an evaluator of the score's own name need not be named again."""
+    evaluator = score["evaluator"] if score["evaluator"] != score["name"] else ""
+    version = f"version {score['version']}" if score["version"] else ""
+    parts = (score["source"], evaluator, version, score["method"])
+    return " · ".join(dict.fromkeys(one_line(part, 60) for part in parts if part))
+
+
 def _scored(score: Mapping[str, Any], budget: Budget, now: datetime) -> ScoreCard:
     pieces = answer.evidence(score)
     has_number = score["score"] is not None
     shown = tuple(_piece(piece, budget) for piece in pieces[:_PIECES] if budget.spend(_PIECE_BYTES))
     verdict = "fail" if failed(score["name"], score) else "pass"
-    origin = [score["evaluator"], score["version"], score["method"], score["source"]]
     return ScoreCard(
         name=_title(score["name"]),
         value=formats.number(score["score"], 2) if has_number else "",
@@ -112,7 +119,7 @@ def _scored(score: Mapping[str, Any], budget: Budget, now: datetime) -> ScoreCar
         explanation=budget.text(score["explanation"], 1_500),
         pieces=shown,
         hidden_pieces=len(pieces) - len(shown),
-        origin=" · ".join(dict.fromkeys(one_line(part, 60) for part in origin if part)),
+        origin=origin(score),
         span_id=score["span_id"] or "",
         at=formats.moment(score["created_at"], now),
     )
@@ -128,7 +135,7 @@ def _unscored(row: Mapping[str, Any], budget: Budget, now: datetime) -> ScoreCar
         explanation=budget.text(row["reason"], 1_500),
         pieces=(),
         hidden_pieces=0,
-        origin=" · ".join(one_line(part, 60) for part in (row["evaluator"], row["version"]) if part),
+        origin=f"evaluator · version {one_line(row['version'], 60)}",
         span_id=row.get("span_id") or "",
         at=formats.moment(row["created_at"], now),
     )

@@ -33,7 +33,7 @@ class _Cells(HTMLParser):
 def table_rows(html: str, label: str) -> list[list[str]]:
     """The text of each cell of the body of the first table in the section labelled by ``label``."""
     section = html[html.index(f'id="{label}"') :]
-    body = re.search(r"<tbody>(.*?)</tbody>", section, re.DOTALL)
+    body = re.search(r"<tbody[^>]*>(.*?)</tbody>", section, re.DOTALL)
     assert body is not None
     cells = _Cells()
     cells.feed(body[1])

@@ -1,0 +1,137 @@
+"""The pages that compare: cohorts, base against candidate, encoders."""
+
+import re
+
+import httpx
+import pytest
+
+from tests.collector.conftest import Send
+from tests.collector.otlp import new_trace_id
+from tests.collector.pages.markup import parsed, table_rows
+from tests.collector.pages.rag import rag_spans
+
+BY_ENCODER = {"by": "encoder", "base": "minilm@1", "candidate": "minilm@2"}
+
+
+@pytest.fixture
+async def encoders(send: Send, client: httpx.AsyncClient) -> None:
+    """25 questions to each of two encoders; those to the second are scored clearly better."""
+    scores = []
+    for encoder, base in (("1", 0.2), ("2", 0.8)):
+        ids = [new_trace_id() for _ in range(25)]
+        spans = []
+        for number, trace_id in enumerate(ids):
+            asked = rag_spans(trace_id, encoder=encoder)
+            asked[0]["attributes"]["input.value"] = f"Question {number}?"
+            spans += asked
+            scores.append({"trace_id": trace_id, "name": "context_relevance", "score": base + number / 200})
+        await send(spans)
+    assert (await client.post("/api/v1/scores", json={"scores": scores})).json()["accepted"] == 50
+
+
+@pytest.mark.usefixtures("encoders")
+async def test_cohorts_show_value_interval_and_n(client: httpx.AsyncClient) -> None:
+    asked = {"by": "encoder", "metrics": "traces, score:context_relevance, recall@5"}
+
+    html = (await client.get("/cohorts", params=asked)).text
+
+    rows = {row[0]: row[1:] for row in table_rows(html, "content")}
+    assert rows["minilm@1"] == ["25", "0.260 0.245 to 0.275 · n 25", "1.000 1.000 to 1.000 · n 25"]
+    assert rows["minilm@2"][1].startswith("0.860 ")
+
+
+@pytest.mark.usefixtures("encoders")
+async def test_a_cohort_leads_to_its_traces(client: httpx.AsyncClient) -> None:
+    asked = {"by": "encoder", "metrics": "traces", "where": "duration_ms > 1 or status = 'error'"}
+    html = (await client.get("/cohorts", params=asked)).text
+    link = re.search(r'href="(/\?where=[^"]*)"><bdi>minilm@1<', html)
+    assert link is not None
+
+    listed = (await client.get(link[1].replace("&amp;", "&"))).text
+
+    assert "25 traces" in listed
+
+
+@pytest.mark.parametrize("path", ["/cohorts", "/compare"])
+@pytest.mark.parametrize(
+    ("parameters", "words", "beside"),
+    [
+        pytest.param({"where": "encodr = 1"}, "encodr", 'id="where-problem"', id="where"),
+        pytest.param({"metrics": "recal@5"}, "recal@5", 'class="notice"', id="metric"),
+        pytest.param({"by": "colour"}, "colour", 'class="notice"', id="dimension"),
+        pytest.param({"since": "yesterday"}, "yesterday", 'class="notice"', id="time"),
+    ],
+)
+async def test_a_wrong_question_is_told_on_the_page(
+    client: httpx.AsyncClient, path: str, parameters: dict[str, str], words: str, beside: str
+) -> None:
+    response = await client.get(path, params=BY_ENCODER | parameters)
+
+    assert response.status_code == 400
+    problem = response.text[response.text.index(beside) :]
+    assert words in problem[: problem.index("</p>")]
+
+
+async def test_a_comparison_needs_both_sides(client: httpx.AsyncClient) -> None:
+    response = await client.get("/compare", params={"base": "minilm@1"})
+
+    assert response.status_code == 400
+    assert "Name both a base and a candidate." in response.text
+
+
+@pytest.mark.usefixtures("encoders")
+async def test_a_comparison_gives_its_verdict_in_words(client: httpx.AsyncClient) -> None:
+    asked = BY_ENCODER | {"cohort": "metadata.doc_family", "metrics": "score:context_relevance, p99_ms"}
+
+    html = (await client.get("/compare", params=asked)).text
+
+    whole = table_rows(html, "content")[0]
+    assert whole[0] == "All traces"
+    assert re.fullmatch(r"\+0\.600 better \+0\.\d+ to \+0\.\d+ 0\.260 → 0\.860 · 25 pairs", whole[1])
+    assert whole[2].startswith("insufficient data 120 ms → 120 ms")
+    assert "billing" in html
+
+
+@pytest.mark.usefixtures("encoders")
+async def test_too_few_traces_are_insufficient_data(client: httpx.AsyncClient) -> None:
+    asked = BY_ENCODER | {"metrics": "score:context_relevance", "where": "query = 'Question 1?'"}
+
+    html = (await client.get("/compare", params=asked)).text
+
+    assert table_rows(html, "content")[0][1].startswith("insufficient data 0.205 → 0.805")
+
+
+@pytest.mark.usefixtures("encoders")
+async def test_the_form_without_sides_offers_the_latest_encoders(client: httpx.AsyncClient) -> None:
+    html = (await client.get("/compare")).text
+
+    link = re.search(r'<a href="(/compare\?[^"]*)">minilm@2 against minilm@1</a>', html)
+    assert link is not None
+    assert (await client.get(link[1].replace("&amp;", "&"))).status_code == 200
+
+
+@pytest.mark.usefixtures("encoders")
+async def test_encoders_are_listed_with_traces_and_relevance(client: httpx.AsyncClient) -> None:
+    html = (await client.get("/encoders")).text
+
+    rows = table_rows(html, "content")
+    assert [row[:2] for row in rows] == [["minilm@2", "25"], ["minilm@1", "25"]]
+    assert "0.860" in rows[0][5]
+    assert "Compare the two latest" in html
+
+
+async def test_a_table_of_many_cohorts_and_metrics_stays_small(client: httpx.AsyncClient, send: Send) -> None:
+    spans = []
+    for number in range(300):
+        spans += rag_spans(new_trace_id(), encoder=f"{number:03}" + '"&<' * 30)[:3]
+    await send(spans)
+    metrics = (
+        "traces,spans,error_rate,p50_ms,p95_ms,p99_ms,recall@1,recall@5,mrr,ndcg@5,retry_rate,fallback_rate"
+    )
+
+    response = await client.get("/cohorts", params={"by": "encoder", "metrics": metrics})
+
+    assert response.status_code == 200
+    assert len(response.content) < 300_000
+    assert "more cohorts" in response.text
+    parsed(response.text)
