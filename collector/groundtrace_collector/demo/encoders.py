@@ -12,7 +12,7 @@ from langchain_core.embeddings import Embeddings
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
 from sklearn.preprocessing import normalize
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 HASH_DIMENSIONS: Final = 1_024
 LSA_DIMENSIONS: Final = 256

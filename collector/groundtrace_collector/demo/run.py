@@ -114,7 +114,7 @@ def _print(results: "Results", collector: RunningCollector, options: Options) ->
     console = Console()
     console.print(comparison_table(results, width=console.width))
     for line in summary(results, store=collector.store, url=url, estimated=options.llm_base_url is None):
-        console.print(line, soft_wrap=True, highlight=False)
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
 
 
 def _stay(collector: RunningCollector) -> None:
