@@ -48,6 +48,23 @@ _OTHER_LANGUAGES = (
     "알 수 없|모르겠|لا أعرف|لا أعلم|لا يمكن الإجابة|ไม่ทราบ|ไม่รู้",
 )
 _DECLINES = re.compile("|".join(_ENGLISH + _OTHER_LANGUAGES), re.IGNORECASE)
+# Every pattern in Latin letters needs one of these; looking for them first saves most of the time.
+_DECLINE_CUES = (
+    *(
+        "no",
+        "n't",
+        "unable",
+        "unsure",
+        "impossible",
+        "never",
+        "fail",
+        "insufficient",
+        "afraid",
+        "n/a",
+        "unanswerable",
+    ),
+    *("can't", "cant", "dont", "doesnt", "nicht", "keine", " ne ", "aucune"),
+)
 _GOES_ON = re.compile(r"\b(?:but|however|though|although|still|only that)\b(?:\W+\w+){3}", re.IGNORECASE)
 
 _POLITE = (
@@ -56,21 +73,21 @@ _POLITE = (
 )
 _OFFER = r"(?:i can|i will|i['\u2019]ll|i['\u2019]d be|i would be|let me)"
 _ANSWER = r"(?:answers?|instructions?|steps?|summary|response)"
-_FRAMES = re.compile(
-    "|".join(
-        (
-            rf"^(?:{_POLITE}\W*)+$",
-            rf"^(?:{_POLITE}\W+)*{_OFFER}\b[^.\n]{{0,40}}\bhelp\b[^.\n]{{0,80}}$",
-            r"^(?:i hope (?:this|that)|let me know|please (?:provide|let|feel free)|feel free)\b[^\n]{0,120}$",
-            r"[:\uff1a]\W*$",
-            r"\bconsult(?:ing)? (?:with )?(?:an?|your|the|other|further|additional|more)\b",
-            rf"\b{_ANSWER} (?:is|are|was|were) (?:only |solely )?(?:limited|based on)\b.*\b{_SOURCE}",
-            r"\bnot be (?:comprehensive|exhaustive|complete)\b",
-            rf"\b(?:further|additional|more) (?:clarification|research|{_SOURCE}) (?:may|might|would|could|is|are)\b",
-        )
-    ),
+_OPENS_FRAME = re.compile(
+    rf"(?:{_POLITE}\W*)+$"
+    rf"|(?:{_POLITE}\W+)*{_OFFER}\b[^.\n]{{0,40}}\bhelp\b[^.\n]{{0,80}}\.?$"
+    r"|(?:i hope (?:this|that)|let me know|please (?:provide|let|feel free)|feel free)\b[^\n]{0,120}$",
     re.IGNORECASE,
 )
+_SENDS_ELSEWHERE = re.compile(
+    r"\bconsult(?:ing)? (?:with )?(?:an?|your|the|other|further|additional|more)\b"
+    rf"|\b{_ANSWER} (?:is|are|was|were) (?:only |solely )?(?:limited|based on)\b.*\b{_SOURCE}"
+    r"|\bnot be (?:comprehensive|exhaustive|complete)\b"
+    rf"|\b(?:further|additional|more) (?:clarification|research|{_SOURCE}) (?:may|might|would|could|is|are)\b",
+    re.IGNORECASE,
+)
+_ELSEWHERE_CUES = ("consult", "limited", "based on", "not be ", "further ", "additional ", "more ")
+_MAX_FRAME_CHARS = 300
 
 
 def declines(sentence: str) -> bool:
@@ -81,6 +98,8 @@ def declines(sentence: str) -> bool:
     >>> declines("I'm not sure, but it opened in May 1990.")
     False
     """
+    if sentence.isascii() and not _has_any(sentence, _DECLINE_CUES):
+        return False
     found = _DECLINES.search(sentence[:2_000])
     return found is not None and _GOES_ON.search(sentence, found.end(), 2_000) is None
 
@@ -93,7 +112,11 @@ def frames(sentence: str) -> bool:
     >>> frames("Based on the given passages, here are the steps:"), frames("Yes, it snows here.")
     (True, False)
     """
-    return len(sentence) <= 300 and _FRAMES.search(sentence) is not None
+    if len(sentence) > _MAX_FRAME_CHARS:
+        return False
+    if sentence.rstrip("* _")[-1:] in {":", "\uff1a"} or _OPENS_FRAME.match(sentence):
+        return True
+    return _has_any(sentence, _ELSEWHERE_CUES) and _SENDS_ELSEWHERE.search(sentence) is not None
 
 
 def abstains(sentences: Sequence[str]) -> bool:
@@ -104,3 +127,8 @@ def abstains(sentences: Sequence[str]) -> bool:
     """
     declined = [sentence for sentence in sentences if declines(sentence)]
     return bool(declined) and all(declines(sentence) or frames(sentence) for sentence in sentences)
+
+
+def _has_any(sentence: str, cues: Sequence[str]) -> bool:
+    lowered = sentence.lower()
+    return any(cue in lowered for cue in cues)

@@ -6,7 +6,7 @@ from typing import ClassVar
 from groundtrace_evaluators.answer_type import answer_kind
 from groundtrace_evaluators.case import Case, Field
 from groundtrace_evaluators.evaluator import Verdict
-from groundtrace_evaluators.score import Evidence, Status
+from groundtrace_evaluators.score import Evidence, Status, excerpt
 from groundtrace_evaluators.shapes import QueryToContext
 from groundtrace_evaluators.tokens import Kind, Token, tokenize
 
@@ -68,16 +68,20 @@ def cover(terms: Sequence[Token], wanted: Kind | None, passage: str, index: int)
     absent = [term for term in terms if term.form not in forms]
     total = sum(TERM_WEIGHTS[term.kind] for term in terms)
     found = total - sum(TERM_WEIGHTS[term.kind] for term in absent)
+    lacks = list(dict.fromkeys(term.text for term in absent))
     # Text without a single capital gives no names away, so none can be asked of it.
     if wanted is Kind.NUMBER or (wanted is Kind.NAME and passage != passage.lower()):
         asked = {term.form for term in terms}
         total += ANSWER_WEIGHT
-        found += ANSWER_WEIGHT * any(token.kind is wanted and token.form not in asked for token in tokens)
+        if any(token.kind is wanted and token.form not in asked for token in tokens):
+            found += ANSWER_WEIGHT
+        else:
+            lacks.append(f"a {wanted.value}")
     score = min(1.0, max(0.0, found / total))
     return Evidence(
-        text=passage,
+        text=excerpt(passage),
         score=score,
         supported=score >= ContextRelevance.threshold,
-        missing=tuple(dict.fromkeys(term.text for term in absent)),
+        missing=tuple(lacks),
         passage=index,
     )

@@ -1,24 +1,25 @@
 """EmbeddingSimilarity: how alike are two texts?"""
 
 import math
-import unicodedata
 from collections import Counter
 from typing import ClassVar
 
 from groundtrace_evaluators.case import Case, Field
 from groundtrace_evaluators.evaluator import Verdict
-from groundtrace_evaluators.score import Evidence
+from groundtrace_evaluators.score import Evidence, Status, excerpt
 from groundtrace_evaluators.shapes import ResponseToExpected
+from groundtrace_evaluators.tokens import words
+from groundtrace_evaluators.wordlists import FUNCTION_WORDS
 
 NGRAM_CHARS = (2, 3, 4)
 
 
 class EmbeddingSimilarity(ResponseToExpected):
-    """Cosine of two texts' character n-grams: 1 is the same text but for case and spacing, 0 nothing shared.
+    """Cosine of two texts' character n-grams: 1 for the same words, 0 for nothing shared.
 
     Method: lexical, no model, under 1 ms. Both texts become counts of their runs of 2, 3 and 4
-    characters, word borders included, dampened by 1 + ln n. On a case from a trace it compares the query
-    with each passage and takes the best.
+    characters inside words, English function words aside, dampened by 1 + ln n. On a case from a trace
+    it compares the query with each passage and takes the best.
 
     Threshold: 0.5, not calibrated; two texts of very different length stay far below it.
 
@@ -36,23 +37,30 @@ class EmbeddingSimilarity(ResponseToExpected):
     def judge(self, case: Case) -> Verdict:
         """Compare the query's n-grams with each passage's."""
         response = ngrams(case.query or "")
+        if not response:
+            return Verdict(status=Status.NO_CLAIMS, explanation="the text to compare holds no words")
         similarities = [cosine(response, ngrams(passage)) for passage in case.context]
         evidence = tuple(
-            Evidence(text=passage, score=score, supported=score >= self.threshold, passage=index)
+            Evidence(text=excerpt(passage), score=score, supported=score >= self.threshold, passage=index)
             for index, (passage, score) in enumerate(zip(case.context, similarities, strict=True))
         )
         return Verdict(score=max(similarities), evidence=evidence)
 
 
 def ngrams(text: str) -> Counter[str]:
-    """How often each run of characters occurs, word borders marked by spaces.
+    """How often each run of characters occurs inside the words, whose ends are marked by spaces.
 
-    Case, compatibility forms and the amount of white space are ignored.
+    Case, compatibility forms, punctuation and English function words are ignored; a text of function words
+    alone keeps them.
     """
-    padded = f" {' '.join(unicodedata.normalize('NFKC', text).casefold().split())} "
-    return Counter(
-        padded[start : start + size] for size in NGRAM_CHARS for start in range(len(padded) - size + 1)
-    )
+    every = words(text)
+    kept = [word for word in every if word not in FUNCTION_WORDS] or every
+    grams: Counter[str] = Counter()
+    for word in kept:
+        padded = f" {word} "
+        for size in NGRAM_CHARS:
+            grams.update(padded[start : start + size] for start in range(len(padded) - size + 1))
+    return grams
 
 
 def cosine(left: Counter[str], right: Counter[str]) -> float:

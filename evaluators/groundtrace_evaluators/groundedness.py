@@ -20,11 +20,14 @@ MISSING_COST = 1.5
 STRANGE_COST = 0.5
 """Two neighbouring words that never meet in the context: weaker evidence, every paraphrase makes some."""
 
-SMOOTHING_WORDS = 6
+SMOOTHING_WORDS = 2
 """A sentence is judged as if it held this many more, supported words: one odd word condemns no heading."""
 
 STEEPNESS = 2.0
 """How fast doubt grows with cost a word. A sentence that costs one a word has a doubt of 1."""
+
+MAX_EVIDENCE = 50
+"""How many sentences are kept as evidence, the weakest of a longer answer."""
 
 SHOWN_WORDS = 5
 """How many missing words the explanation names."""
@@ -77,7 +80,7 @@ class Groundedness(ContextToAnswer):
         support = Support(case.context, case.query or "")
         evidence = tuple(weigh(claim, support) for claim in claims)
         doubt = sum(1.0 / piece.score - 1.0 for piece in evidence)
-        return Verdict(score=1.0 / (1.0 + doubt), explanation=explain(evidence), evidence=evidence)
+        return Verdict(score=1.0 / (1.0 + doubt), explanation=explain(evidence), evidence=weakest(evidence))
 
 
 def claims_of(sentences: Sequence[str]) -> list[Claim]:
@@ -109,12 +112,19 @@ def weigh(claim: Claim, support: Support) -> Evidence:
 
 
 def doubt_of(cost: float, *, words: int) -> float:
-    """Odds that a sentence of this cost is not supported: 0 for no cost, 1 for a cost of one a word.
+    """Odds that a sentence of this cost is not supported: 0 for no cost, 1 for a cost of one a word,
+    the smoothing words counted.
 
-    >>> doubt_of(0.0, words=12), round(doubt_of(18.0, words=12), 3)
+    >>> doubt_of(0.0, words=12), round(doubt_of(14.0, words=12), 3)
     (0.0, 1.0)
     """
     return math.expm1(STEEPNESS * cost / (words + SMOOTHING_WORDS)) / math.expm1(STEEPNESS)
+
+
+def weakest(evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:
+    """The least supported sentences, in the order of the answer."""
+    order = sorted(range(len(evidence)), key=lambda index: evidence[index].score)
+    return tuple(evidence[index] for index in sorted(order[:MAX_EVIDENCE]))
 
 
 def explain(evidence: Sequence[Evidence]) -> str:

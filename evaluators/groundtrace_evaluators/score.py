@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
+EXCERPT_CHARS = 200
+
 
 class Status(StrEnum):
     """How an evaluation ended; only ``OK`` carries a score.
@@ -32,7 +34,7 @@ class Evidence:
     """One piece of text that a score rests on."""
 
     text: str
-    """The sentence or passage, as it was given."""
+    """The sentence, or the start of the passage."""
     score: float
     """In [0, 1]: how well this piece fares by itself, 1 is best."""
     supported: bool
@@ -41,6 +43,11 @@ class Evidence:
     """The words and numbers of ``text`` that were looked for and not found."""
     passage: int | None = None
     """Index, from 0, of the context passage that supports ``text`` best (or that ``text`` is)."""
+
+
+def excerpt(text: str) -> str:
+    """The start of a passage, short enough to store with every score; ``passage`` says which one it is."""
+    return text if len(text) <= EXCERPT_CHARS else text[: EXCERPT_CHARS - 1] + "\u2026"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,136 @@
+import logging
+from typing import ClassVar
+
+import pytest
+
+from groundtrace_evaluators import (
+    Case,
+    ContextRelevance,
+    EmbeddingSimilarity,
+    Evaluator,
+    Field,
+    Groundedness,
+    HallucinationScore,
+    Status,
+    Verdict,
+    get,
+    names,
+)
+
+BERN = "Bern is the capital of Switzerland. It lies on the Aare."
+
+
+class Fragile(Evaluator):
+    """Fails on purpose."""
+
+    name: ClassVar[str] = "fragile"
+    version: ClassVar[str] = "7"
+    method: ClassVar[str] = "test"
+    needs: ClassVar[frozenset[Field]] = frozenset({Field.ANSWER})
+
+    def judge(self, case: Case) -> Verdict:
+        raise RuntimeError(f"cannot read {case.answer}")
+
+
+def test_the_calls_of_the_design_give_scores() -> None:
+    query = "What is the capital of Switzerland?"
+    answer = "The capital of Switzerland is Bern."
+
+    assert ContextRelevance().evaluate(input=query, output=[BERN]).score == 1.0
+    assert Groundedness().evaluate(input=[BERN], output=answer).score == pytest.approx(1.0, abs=0.1)
+    assert HallucinationScore().evaluate(input=BERN, output=answer, query=query).score == pytest.approx(
+        0.0, abs=0.1
+    )
+    assert EmbeddingSimilarity().evaluate(response=query, expected_response=query).score == pytest.approx(1.0)
+
+
+async def test_the_asynchronous_call_gives_the_same_score() -> None:
+    answer = "Bern has 300 towers."
+
+    assert (await Groundedness().aevaluate(input=BERN, output=answer)).score == (
+        Groundedness().evaluate(input=BERN, output=answer).score
+    )
+    assert (await ContextRelevance().aevaluate(input="Aare", output=BERN)).score == 1.0
+    assert (
+        await EmbeddingSimilarity().aevaluate(response="Aare", expected_response="Aare")
+    ).score == pytest.approx(1)
+
+
+def test_many_cases_keep_their_order() -> None:
+    cases = [
+        Case(context=(BERN,), answer=answer) for answer in ("It lies on the Aare.", "Elephants fly.", "")
+    ]
+
+    good, bad, absent = Groundedness().evaluate_many(cases)
+
+    assert good.score == 1.0
+    assert bad.score is not None
+    assert bad.score < 0.5
+    assert absent.status is Status.SKIPPED
+
+
+@pytest.mark.parametrize("name", names())
+def test_an_empty_case_is_skipped_with_the_reason(name: str) -> None:
+    score = get(name).evaluate_case(Case())
+
+    assert score.status is Status.SKIPPED
+    assert score.explanation is not None
+    assert score.explanation.startswith("the case has no ")
+
+
+def test_white_space_counts_as_absent() -> None:
+    score = Groundedness().evaluate(input=["  ", "\n"], output="\t")
+
+    assert (score.status, score.explanation) == (Status.SKIPPED, "the case has no context and no answer")
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_evaluator_says_what_it_is(name: str) -> None:
+    evaluator = get(name)
+
+    assert evaluator.name == name
+    assert evaluator.version
+    assert evaluator.method
+    assert 0.0 <= evaluator.threshold <= 1.0
+    assert evaluator.needs
+    assert "Limits:" in (type(evaluator).__doc__ or "")
+    assert "Threshold:" in (type(evaluator).__doc__ or "")
+
+
+def test_a_failure_inside_an_evaluator_is_a_status(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.ERROR):
+        score = Fragile().evaluate_case(Case(answer="x"))
+
+    assert (score.status, score.score, score.explanation) == (
+        Status.ERROR,
+        None,
+        "RuntimeError: cannot read x",
+    )
+    assert score.cost_usd is None
+    assert "evaluator fragile 7 failed" in caplog.text
+
+
+def test_failing_a_threshold_follows_the_direction() -> None:
+    assert Groundedness().failed(0.4)
+    assert not Groundedness().failed(0.5)
+    assert HallucinationScore().failed(0.6)
+    assert not HallucinationScore().failed(0.5)
+
+
+@pytest.mark.parametrize(
+    ("context", "answer", "message"),
+    [
+        pytest.param(7, "x", "context must be a list of strings, got int", id="context a number"),
+        pytest.param([b"x"], "x", r"context\[0\] must be a string, got bytes", id="passage bytes"),
+        pytest.param([None], "x", r"context\[0\] must be a string, got NoneType", id="passage none"),
+        pytest.param("x", ["x"], "answer must be a string or None, got list", id="answer a list"),
+    ],
+)
+def test_a_wrong_type_is_a_programming_error(context: object, answer: object, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        Groundedness().evaluate(input=context, output=answer)  # type: ignore[arg-type]
+
+
+def test_a_lone_string_is_not_a_list_of_passages() -> None:
+    with pytest.raises(TypeError, match="context must be a list of strings, got str"):
+        Case(context="one passage")  # type: ignore[arg-type]
