@@ -11,16 +11,22 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from groundtrace_collector.api import cohorts, compare, feedback, jobs, saved, scores, sql, traces
+from groundtrace_collector.access.caller import check_routes
+from groundtrace_collector.access.gatekeeper import Gatekeeper
+from groundtrace_collector.api import cohorts, compare, feedback, jobs, keys, saved, scores, sql, traces
 from groundtrace_collector.collector import Collector
 from groundtrace_collector.door import Door, hosts_of
 from groundtrace_collector.errors import ApiError, GroundtraceError, StoreDownError
+from groundtrace_collector.pages import login
 from groundtrace_collector.pages import routes as pages
 from groundtrace_collector.receive import health, otlp_http
 from groundtrace_collector.receive.answers import http_status
 
 logger = logging.getLogger(__name__)
 
+_ROUTED = (
+    otlp_http, health, saved, traces, cohorts, compare, scores, feedback, jobs, sql, keys, login, pages,
+)  # fmt: skip
 _CODES = {404: "not_found", 405: "method_not_allowed"}
 
 
@@ -34,8 +40,10 @@ def create_app(collector: Collector) -> FastAPI:
         openapi_url="/openapi.json",
     )
     app.state.collector = collector
-    for module in (otlp_http, health, saved, traces, cohorts, compare, scores, feedback, jobs, sql, pages):
+    for module in _ROUTED:
+        check_routes(module.router.routes)
         app.include_router(module.router)
+    app.add_middleware(Gatekeeper, keys=collector.keys)
     app.add_middleware(Door, hosts=hosts_of(collector.config.host))
     app.add_exception_handler(GroundtraceError, _answer_expected)
     app.add_exception_handler(RequestValidationError, _answer_invalid)

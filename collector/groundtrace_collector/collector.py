@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Self
 
+from groundtrace_collector.access.keyring import Keyring
 from groundtrace_collector.commit.queue import CommitQueue
 from groundtrace_collector.config import CollectorConfig
 from groundtrace_collector.store.settler import Settler
@@ -19,8 +20,10 @@ class Collector:
     store: Store
     commits: CommitQueue = field(init=False)
     settler: Settler = field(init=False)
+    keys: Keyring = field(init=False)
 
     def __post_init__(self) -> None:
+        self.keys = Keyring(self.store, shared=not self.config.embedded)
         self.settler = Settler(self.store, every_s=self.config.settle_ms / 1_000)
         self.commits = CommitQueue(self.config, self.store, on_commit=self.settler.touch)
 

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 
+from groundtrace_collector.access.caller import Called
 from groundtrace_collector.api.cohorts import Metrics
 from groundtrace_collector.api.parameters import Since, Until, Where
 from groundtrace_collector.query.compare import CompareQuery, compare
@@ -17,6 +18,7 @@ router = APIRouter(prefix="/api/v1/compare", tags=["cohorts"])
 @router.get("")
 async def sides(
     request: Request,
+    caller: Called,
     by: Annotated[str, Query(description="What the two sides differ in: `encoder`, or `metadata.KEY`.")],
     base: Annotated[str, Query(description="The value that is compared against.")],
     candidate: Annotated[str, Query(description="The value that is judged.")],
@@ -38,6 +40,6 @@ async def sides(
         candidate=candidate,
         metrics=metrics,
         cohort=cohort,
-        filter=TraceFilter(where=where, since=since, until=until),
+        filter=TraceFilter(where=where, since=since, until=until, project=caller.project),
     )
     return JSONResponse(await compare(collector_of(request).store, query))

@@ -8,8 +8,15 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Request
 from pydantic import ValidationError
 
+from groundtrace_collector.access.caller import Called, Caller
 from groundtrace_collector.errors import ApiError
-from groundtrace_collector.jobs.change import JobChange, changed_job, check_scope
+from groundtrace_collector.jobs.change import (
+    JobChange,
+    change_within,
+    changed_job,
+    check_scope,
+    visible_job,
+)
 from groundtrace_collector.jobs.dispatcher import Dispatcher
 from groundtrace_collector.jobs.job import Scope, one_line
 from groundtrace_collector.jobs.protocol import (
@@ -44,25 +51,33 @@ Dispatching = Annotated[Dispatcher, Depends(dispatcher_of)]
 
 
 @router.get("")
-async def list_jobs(request: Request, dispatcher: Dispatching) -> dict[str, list[dict[str, Any]]]:
-    """Every job with what it decided and how far behind it is."""
-    return {"jobs": await job_reports(collector_of(request).store, dispatcher)}
+async def list_jobs(
+    request: Request, dispatcher: Dispatching, caller: Called
+) -> dict[str, list[dict[str, Any]]]:
+    """Every job of the caller's project with what it decided and how far behind it is."""
+    return {"jobs": await job_reports(collector_of(request).store, dispatcher, project=caller.project)}
 
 
 @router.post("")
-async def change_job(change: JobChange, dispatcher: Dispatching) -> dict[str, Any]:
+async def change_job(change: JobChange, dispatcher: Dispatching, caller: Called) -> dict[str, Any]:
     """Create a job, or replace what is given of one: conditions, evaluators, or state (paused, removed)."""
+    change = change_within(change, caller.project_of(change.project)) if caller.project else change
     cursor = dispatcher.new_job_cursor()
     now = datetime.now(UTC)
     return describe(
-        await dispatcher.save(change.name, lambda job: changed_job(job, change, cursor=cursor, now=now))
+        await dispatcher.save(
+            change.name,
+            lambda job: changed_job(visible_job(job, change, caller.project), change, cursor=cursor, now=now),
+        )
     )
 
 
 @router.post("/runs")
-async def start_run(asked: RunRequest, request: Request, dispatcher: Dispatching) -> RunStatus:
+async def start_run(
+    asked: RunRequest, request: Request, dispatcher: Dispatching, caller: Called
+) -> RunStatus:
     """Score once everything stored now that the ledger lacks, of a job or of the conditions given."""
-    scope = await _scope(asked, dispatcher)
+    scope = await _scope(asked, dispatcher, caller)
     # What has been acknowledged counts as stored, also when its traces are not settled yet.
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(SETTLE_S):
@@ -73,35 +88,37 @@ async def start_run(asked: RunRequest, request: Request, dispatcher: Dispatching
 
 
 @router.get("/runs/{run_id}")
-async def run_status(run_id: str, dispatcher: Dispatching) -> RunStatus:
+async def run_status(run_id: str, dispatcher: Dispatching, caller: Called) -> RunStatus:
     """How far a run has come."""
-    return await dispatcher.run_status(run_id)
+    return await dispatcher.run_status(run_id, project=caller.project)
 
 
 @router.post("/claim")
-async def claim(request: ClaimRequest, dispatcher: Dispatching) -> ClaimReply:
+async def claim(request: ClaimRequest, dispatcher: Dispatching, caller: Called) -> ClaimReply:
     """Cases for a worker under a lease, or the seconds to wait before asking again."""
-    return await dispatcher.claim(request)
+    return await dispatcher.claim(request, project=caller.project)
 
 
 @router.post("/results")
-async def results(request: ResultsRequest, dispatcher: Dispatching) -> ResultsReply:
+async def results(request: ResultsRequest, dispatcher: Dispatching, caller: Called) -> ResultsReply:
     """Verdicts on cases under a lease; an empty list keeps the lease."""
-    return await dispatcher.results(request)
+    return await dispatcher.results(request, project=caller.project)
 
 
-async def _scope(asked: RunRequest, dispatcher: Dispatcher) -> Scope:
+async def _scope(asked: RunRequest, dispatcher: Dispatcher, caller: Caller) -> Scope:
     if asked.job is not None:
         for job in await dispatcher.jobs():
-            if job.name == asked.job:
+            if job.name == asked.job and caller.project in {None, job.spec.project}:
                 return job.spec
         raise ApiError(
             404,
             "job_not_found",
             f"there is no job {asked.job!r}; `groundtrace jobs list` shows those there are",
         )
+    given = asked.model_dump(include={"evaluators", "where", "sample"})
+    given["project"] = caller.project_of(asked.project)
     try:
-        scope = Scope.model_validate(asked.model_dump(include={"evaluators", "where", "project", "sample"}))
+        scope = Scope.model_validate(given)
     except ValidationError as exc:
         raise ApiError(400, "invalid_run", one_line(exc)) from exc
     check_scope(scope)

@@ -1,9 +1,10 @@
-"""/api/v1/cohorts/saved: names for where-expressions."""
+"""/api/v1/cohorts/saved: names for where-expressions, of each project its own."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
+from groundtrace_collector.access.caller import Called
 from groundtrace_collector.query.saved import forget_cohort, list_saved, save_cohort
 from groundtrace_collector.state import collector_of
 
@@ -18,20 +19,21 @@ class SavedCohortIn(BaseModel, extra="forbid"):
 
 
 @router.get("")
-async def list_(request: Request) -> JSONResponse:
-    """Every saved cohort: `{"saved": [{"name", "expression", "created_at"}]}`."""
-    return JSONResponse({"saved": await list_saved(collector_of(request).store)})
+async def list_(request: Request, caller: Called) -> JSONResponse:
+    """Every saved cohort of the caller's project, else of none: `{"saved": [{"name", "expression", "created_at"}]}`."""
+    return JSONResponse({"saved": await list_saved(collector_of(request).store, project=caller.project)})
 
 
 @router.post("")
-async def save(request: Request, cohort: SavedCohortIn) -> JSONResponse:
+async def save(request: Request, cohort: SavedCohortIn, caller: Called) -> JSONResponse:
     """Save a cohort and return it."""
     store = collector_of(request).store
-    return JSONResponse(await save_cohort(store, name=cohort.name, expression=cohort.expression))
+    saved = await save_cohort(store, name=cohort.name, expression=cohort.expression, project=caller.project)
+    return JSONResponse(saved)
 
 
 @router.delete("/{name:path}")
-async def forget(request: Request, name: str) -> JSONResponse:
+async def forget(request: Request, name: str, caller: Called) -> JSONResponse:
     """Remove a saved cohort: `{"removed": name}`."""
-    await forget_cohort(collector_of(request).store, name)
+    await forget_cohort(collector_of(request).store, name, project=caller.project)
     return JSONResponse({"removed": name})

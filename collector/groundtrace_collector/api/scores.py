@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
+from groundtrace_collector.access.caller import Called
 from groundtrace_collector.api.parameters import Limit, Where
 from groundtrace_collector.query.scores import VerdictQuery, list_scores
 from groundtrace_collector.query.times import TIME_HELP
@@ -28,6 +29,7 @@ class ScoresIn(BaseModel, extra="forbid"):
 @router.get("")
 async def list_(
     request: Request,
+    caller: Called,
     trace_id: str | None = None,
     name: str | None = None,
     source: str | None = None,
@@ -47,11 +49,12 @@ async def list_(
         until=until,
         limit=limit,
         cursor=cursor,
+        project=caller.project,
     )
     return JSONResponse(await list_scores(collector_of(request).store, query))
 
 
 @router.post("")
-async def add(request: Request, body: ScoresIn) -> JSONResponse:
+async def add(request: Request, body: ScoresIn, caller: Called) -> JSONResponse:
     """Store scores: `{"accepted": n, "rejected": [{"index", "message"}]}`; the same key is replaced."""
-    return JSONResponse(await add_scores(collector_of(request).store, body.scores))
+    return JSONResponse(await add_scores(collector_of(request).store, body.scores, project=caller.project))

@@ -4,6 +4,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
+from groundtrace_collector.access.caller import Called
 from groundtrace_collector.query.user_sql import run_user_sql
 from groundtrace_collector.state import collector_of
 
@@ -17,6 +18,7 @@ class Question(BaseModel):
 
 
 @router.post("")
-async def ask(request: Request, question: Question) -> JSONResponse:
+async def ask(request: Request, question: Question, caller: Called) -> JSONResponse:
     """Run one SELECT: `{"columns": [...], "rows": [{...}, ...]}`."""
-    return JSONResponse(await run_user_sql(collector_of(request).store, question.sql, project=None))
+    store = collector_of(request).store
+    return JSONResponse(await run_user_sql(store, question.sql, project=caller.project))

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
 
+from groundtrace_collector.access.caller import Called
 from groundtrace_collector.api.parameters import Limit, trace_filter
 from groundtrace_collector.errors import ApiError
 from groundtrace_collector.query.filters import TraceFilter
@@ -38,9 +39,9 @@ async def count(request: Request, wanted: Filter) -> JSONResponse:
 
 
 @router.get("/{trace_id}")
-async def one(request: Request, trace_id: str) -> JSONResponse:
+async def one(request: Request, trace_id: str, caller: Called) -> JSONResponse:
     """One trace with its spans, documents, scores, evaluations and feedback."""
-    trace = await get_trace(collector_of(request).store, trace_id.lower())
+    trace = await get_trace(collector_of(request).store, trace_id.lower(), caller.project)
     if trace is None:
         raise ApiError(
             404, "not_found", f"no trace {trace_id!r} is stored; one just sent is listed within a second"

@@ -57,6 +57,24 @@ def changed_job(job: Job | None, change: JobChange, *, cursor: int, now: datetim
     )
 
 
+def change_within(change: JobChange, project: str | None) -> JobChange:
+    """The change as one who reaches only ``project`` may make it: the job's traces are that project's."""
+    return JobChange(**change.model_dump(exclude_unset=True) | {"project": project})
+
+
+def visible_job(job: Job | None, change: JobChange, project: str | None) -> Job | None:
+    """The job that is to be changed, where it is of ``project``, None: of any.
+
+    Raises ApiError: 409 where a new job would take the name of one that cannot be seen, 404 where one that
+    cannot be seen would be paused or removed.
+    """
+    if job is None or project is None or job.spec.project == project:
+        return job
+    if change.evaluators is None:
+        return None
+    raise ApiError(409, "name_taken", f"another project has a job {change.name!r}: name yours otherwise")
+
+
 def check_scope(scope: Scope) -> None:
     """Raise ApiError (400) for an unknown evaluator or a where-expression that is not one."""
     versions_of(scope.evaluators)

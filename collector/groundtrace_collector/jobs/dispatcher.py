@@ -129,17 +129,22 @@ class Dispatcher:
             await self._refill(run)
             return self._status(run)
 
-    async def run_status(self, run_id: str) -> RunStatus:
-        """How far a run is; raises ApiError (404) when it is not, or no longer, known."""
+    async def run_status(self, run_id: str, *, project: str | None = None) -> RunStatus:
+        """How far a run is; raises ApiError (404) when it is not, or no longer, known in ``project``."""
         async with self._lock:
-            return self._status(self._run(run_id))
+            return self._status(self._run(run_id, project))
 
     # --- work ----------------------------------------------------------------------------------------------
 
-    async def claim(self, request: ClaimRequest) -> ClaimReply:
-        """Cases for a worker, or how long to wait for some."""
+    async def claim(self, request: ClaimRequest, *, project: str | None = None) -> ClaimReply:
+        """Cases for a worker, or how long to wait for some.
+
+        A worker that reaches only one ``project`` works on runs of it; raises ApiError 403 otherwise.
+        """
+        if project is not None and request.run is None:
+            raise ApiError(403, "forbidden", f"a key of project {project!r} works on runs, not on every job")
         async with self._lock:
-            run = None if request.run is None else self._run(request.run)
+            run = None if request.run is None else self._run(request.run, project)
             await self._load()
             await self._take_back()
             lease = self._take(request)
@@ -150,11 +155,14 @@ class Dispatcher:
                 return self._nothing(run, request)
         return await self._hand_out(lease, run)
 
-    async def results(self, request: ResultsRequest) -> ResultsReply:
-        """Write what a worker found out, save what others decided meanwhile."""
+    async def results(self, request: ResultsRequest, *, project: str | None = None) -> ResultsReply:
+        """Write what a worker found out, save what others decided meanwhile.
+
+        A lease on traces of another than ``project`` is as one that ran out.
+        """
         async with self._lock:
             lease = self._board.renew(request.lease)
-            if lease is None:
+            if lease is None or not all(project in {None, task.project} for task in lease.tasks):
                 return ResultsReply(accepted=0, dropped=len(request.results), lease_lost=True)
             verdicts = _verdicts(lease, request)
             accepted = await self._record(verdicts)
@@ -276,9 +284,9 @@ class Dispatcher:
             waits.append(expiry_s)
         return max(0.2, min(waits))
 
-    def _run(self, run_id: str) -> Run:
+    def _run(self, run_id: str, project: str | None = None) -> Run:
         run = self._runs.get(run_id)
-        if run is None:
+        if run is None or project not in {None, run.selection.scope.project}:
             raise ApiError(
                 404,
                 "run_not_found",

@@ -59,9 +59,9 @@ async def record(store: Store, verdicts: Sequence[Verdict], *, now: datetime) ->
     return fresh
 
 
-async def count_by_job(store: Store) -> dict[str, JobCounts]:
-    """What each job decided, by the job's name."""
-    rows = await store.query(statement(__package__, "decided"))
+async def count_by_job(store: Store, *, project: str | None = None) -> dict[str, JobCounts]:
+    """What each job decided, by the job's name; in one project where it is given."""
+    rows = await store.query(statement(__package__, "decided"), {"project": project or ""})
     jobs = dict.fromkeys(row["Job"] for row in rows)
     return {job: _counts([row for row in rows if row["Job"] == job]) for job in jobs}
 

@@ -13,10 +13,10 @@ from groundtrace_collector.store.store import Store
 Json = dict[str, Any]
 
 
-async def job_reports(store: Store, dispatcher: Dispatcher) -> list[Json]:
-    """Every job with its counts and its lag, by name."""
-    jobs = await dispatcher.jobs()
-    counts = await count_by_job(store)
+async def job_reports(store: Store, dispatcher: Dispatcher, *, project: str | None = None) -> list[Json]:
+    """Every job with its counts and its lag, by name; those of one project where it is given."""
+    jobs = [job for job in await dispatcher.jobs() if project in {None, job.spec.project}]
+    counts = await count_by_job(store, project=project)
     return [
         describe(job)
         | {"counts": asdict(counts.get(job.name, JobCounts()))}

@@ -47,19 +47,27 @@ class CohortsPage(Page):
     error_field: str = ""
 
 
-async def cohorts_page(store: Store, parameters: Mapping[str, str], now: datetime) -> CohortsPage:
+async def cohorts_page(
+    store: Store, parameters: Mapping[str, str], project: str | None, now: datetime
+) -> CohortsPage:
     """The page for a query string: by encoder over a week unless it says otherwise."""
     question = Question.of(parameters, since="7d", metrics="traces, " + Question.of({}).metrics)
     try:
         table = await cohort_table(
-            store, CohortQuery(by=question.by, metrics=question.metric_names(), filter=question.filter(now))
+            store,
+            CohortQuery(
+                by=question.by, metrics=question.metric_names(), filter=question.filter(now, project)
+            ),
         )
     except QueryError as error:
-        return await _page(store, question, error=clean(error.message), error_field=error_field(error))
+        return await _page(
+            store, project, question, error=clean(error.message), error_field=error_field(error)
+        )
     names = tuple(question.metric_names())
     rows = cohort_rows(table["cohorts"], names, question)
     return await _page(
         store,
+        project,
         question,
         metrics=tuple(one_line(name, 60) for name in names),
         rows=rows,
@@ -83,12 +91,12 @@ def cohort_rows(
     )
 
 
-async def _page(store: Store, question: Question, **content: Any) -> CohortsPage:
+async def _page(store: Store, project: str | None, question: Question, **content: Any) -> CohortsPage:
     return CohortsPage(
         title="Cohorts",
         json_url=f"/api/v1/cohorts?{question.api_query()}",
         question=question,
-        dimensions=await dimensions(store),
+        dimensions=await dimensions(store, project),
         periods=with_chosen(PERIODS, question.since),
         metrics_help=" ".join(known_metrics()),
         **content,

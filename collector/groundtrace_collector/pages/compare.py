@@ -51,12 +51,14 @@ class ComparePage(Page):
     error_field: str = ""
 
 
-async def compare_page(store: Store, parameters: Mapping[str, str], now: datetime) -> ComparePage:
+async def compare_page(
+    store: Store, parameters: Mapping[str, str], project: str | None, now: datetime
+) -> ComparePage:
     """The page for a query string."""
     question = Question.of(parameters)
     if not (question.base and question.candidate):
         problem = "Name both a base and a candidate." if question.base or question.candidate else ""
-        return await _page(store, question, error=problem)
+        return await _page(store, project, question, error=problem)
     names = question.metric_names()
     try:
         table = await compare(
@@ -67,14 +69,17 @@ async def compare_page(store: Store, parameters: Mapping[str, str], now: datetim
                 candidate=question.candidate,
                 cohort=question.cohort or None,
                 metrics=names,
-                filter=question.filter(now),
+                filter=question.filter(now, project),
             ),
         )
     except QueryError as error:
-        return await _page(store, question, error=clean(error.message), error_field=error_field(error))
+        return await _page(
+            store, project, question, error=clean(error.message), error_field=error_field(error)
+        )
     rows = compared_rows(table["cohorts"], names, question)
     return await _page(
         store,
+        project,
         question,
         metrics=tuple(one_line(name, 60) for name in names),
         rows=rows,
@@ -109,15 +114,15 @@ def suggestions(encoders: Sequence[str]) -> tuple[tuple[str, str], ...]:
     )
 
 
-async def _page(store: Store, question: Question, **content: Any) -> ComparePage:
-    encoders = [str(row["Encoder"]) for row in await encoder_rows(store)]
+async def _page(store: Store, project: str | None, question: Question, **content: Any) -> ComparePage:
+    encoders = [str(row["Encoder"]) for row in await encoder_rows(store, project)]
     asked = bool(question.base and question.candidate)
     return ComparePage(
         title="Compare",
         json_url=f"/api/v1/compare?{question.api_query()}" if asked else "",
         question=question,
         asked=asked,
-        dimensions=await dimensions(store),
+        dimensions=await dimensions(store, project),
         values=tuple(encoders[:50]),
         suggestions=suggestions(encoders),
         periods=with_chosen(PERIODS, question.since),

@@ -1,7 +1,8 @@
 -- Metadata keys of recent traces, the commonest first: what cohorts can be made by.
 SELECT arrayJoin(mapKeys(Metadata)) AS Key, count() AS Traces
 FROM traces
-WHERE Project != {internal:String} AND StartedAt >= now64(9) - INTERVAL 7 DAY
+WHERE (({project:String} = '' AND Project != {internal:String}) OR Project = {project:String})
+    AND StartedAt >= now64(9) - INTERVAL 7 DAY
 GROUP BY Key
 ORDER BY Traces DESC, Key
 LIMIT 40

@@ -12,6 +12,7 @@ from groundtrace_collector.pages.page import Page
 from groundtrace_collector.pages.question import Question, encoder_rows
 from groundtrace_collector.pages.text import one_line
 from groundtrace_collector.query.cohorts import CohortQuery, cohort_table
+from groundtrace_collector.query.filters import TraceFilter
 from groundtrace_collector.store.store import Store
 
 METRICS = ("recall@5", "score:context_relevance", "fail_rate:groundedness")
@@ -41,10 +42,11 @@ class EncodersPage(Page):
     compare_url: str
 
 
-async def encoders_page(store: Store, now: datetime) -> EncodersPage:
-    """The page over all that is stored."""
-    encoders = await encoder_rows(store)
-    table = await cohort_table(store, CohortQuery(by="encoder", metrics=METRICS, limit=_ROWS))
+async def encoders_page(store: Store, project: str | None, now: datetime) -> EncodersPage:
+    """The page over all that is stored, in ``project`` where the reader is bound to one."""
+    encoders = await encoder_rows(store, project)
+    bound = TraceFilter(project=project)
+    table = await cohort_table(store, CohortQuery(by="encoder", metrics=METRICS, limit=_ROWS, filter=bound))
     latest = [str(row["Encoder"]) for row in encoders[:2]]
     return EncodersPage(
         title="Encoders",

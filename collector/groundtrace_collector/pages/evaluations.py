@@ -80,11 +80,14 @@ class EvaluationsPage(Page):
     recent: tuple[RecentScore, ...]
 
 
-async def evaluations_page(store: Store, dispatcher: Dispatcher, now: datetime) -> EvaluationsPage:
-    """The page as things stand."""
-    jobs = await job_reports(store, dispatcher)
-    ledger = await store.query(statement(__package__, "ledger_counts"), {"internal": INTERNAL_PROJECT})
-    recent = await list_scores(store, VerdictQuery(limit=_RECENT))
+async def evaluations_page(
+    store: Store, dispatcher: Dispatcher, project: str | None, now: datetime
+) -> EvaluationsPage:
+    """The page as things stand, for a reader who is bound to ``project``."""
+    jobs = await job_reports(store, dispatcher, project=project)
+    bound = {"internal": INTERNAL_PROJECT, "project": project or ""}
+    ledger = await store.query(statement(__package__, "ledger_counts"), bound)
+    recent = await list_scores(store, VerdictQuery(limit=_RECENT, project=project))
     return EvaluationsPage(
         title="Evaluations",
         json_url="/api/v1/scores",

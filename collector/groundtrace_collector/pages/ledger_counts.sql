@@ -6,7 +6,7 @@ SELECT
     uniq(TraceId) AS Traces,
     toUnixTimestamp64Milli(max(CreatedAt)) AS LastMs
 FROM ledger FINAL
-WHERE Project != {internal:String}
+WHERE ({project:String} = '' AND Project != {internal:String}) OR Project = {project:String}
 GROUP BY Evaluator, EvaluatorVersion, Status, Why
 ORDER BY Evaluator, EvaluatorVersion, Status = 'ok' DESC, Decided DESC, Status, Why
 LIMIT 100

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from statistics import fmean
 from typing import Any, ClassVar
@@ -121,22 +121,31 @@ class TraceListPage(Page):
 
 
 async def trace_list(
-    store: Store, parameters: Mapping[str, str], *, endpoint: str, now: datetime
+    store: Store, parameters: Mapping[str, str], project: str | None, *, endpoint: str, now: datetime
 ) -> TraceListPage:
     """The page for a query string; what is wrong with it stands on the page, beside the form.
 
-    ``endpoint`` is the address of this server, to be shown to who has no traces yet.
+    ``project`` is the one that the reader is bound to, ``endpoint`` the address of this server, to be shown
+    to who has no traces yet.
     """
     filters = Filters.of(parameters)
+    if project is not None:
+        filters = replace(filters, project=project)
     try:
-        found, counted = await _found(store, filters, now)
+        found, counted = await _found(store, filters, project, now)
     except QueryError as error:
         return await _page(
-            store, filters, endpoint=endpoint, error=clean(error.message), error_field=_field_of(error)
+            store,
+            filters,
+            project,
+            endpoint=endpoint,
+            error=clean(error.message),
+            error_field=_field_of(error),
         )
     return await _page(
         store,
         filters,
+        project,
         endpoint=endpoint,
         rows=tuple(trace_row(trace, now) for trace in found["traces"]),
         count=f"{formats.counted(counted['traces'], 'trace')} · {formats.counted(counted['spans'], 'span')}",
@@ -145,21 +154,25 @@ async def trace_list(
     )
 
 
-async def _found(store: Store, filters: Filters, now: datetime) -> tuple[TracePage, dict[str, int]]:
+async def _found(
+    store: Store, filters: Filters, project: str | None, now: datetime
+) -> tuple[TracePage, dict[str, int]]:
     wanted = TraceFilter(
         where=filters.where or None,
         cohort=filters.cohort or None,
         since=filters.since or None,
         until=filters.until or None,
         project=filters.project or None,
+        cohorts_of=project,
         now=now,
     )
     query = TraceQuery(filter=wanted, limit=ROWS, cursor=filters.cursor or None, order=filters.order or None)
     return await list_traces(store, query), await count_traces(store, query)
 
 
-async def _page(store: Store, filters: Filters, **content: Any) -> TraceListPage:
-    rows = await store.query(statement(__package__, "projects"), {"internal": INTERNAL_PROJECT})
+async def _page(store: Store, filters: Filters, project: str | None, **content: Any) -> TraceListPage:
+    bound = {"internal": INTERNAL_PROJECT, "project": project or ""}
+    rows = await store.query(statement(__package__, "projects"), bound)
     return TraceListPage(
         title="Traces",
         json_url=f"/api/v1/traces?{filters.api_query()}",

@@ -1,7 +1,7 @@
 -- The projects that hold traces, for the filter's suggestions; the largest first.
 SELECT Project, count() AS Traces
 FROM traces FINAL
-WHERE Project != {internal:String}
+WHERE ({project:String} = '' AND Project != {internal:String}) OR Project = {project:String}
 GROUP BY Project
 ORDER BY Traces DESC, Project
 LIMIT 50

@@ -60,10 +60,14 @@ class Question:
         """The same question to the API."""
         return self.query(metrics=",".join(self.metric_names()))
 
-    def filter(self, now: datetime) -> TraceFilter:
-        """Which traces it is about."""
+    def filter(self, now: datetime, project: str | None) -> TraceFilter:
+        """Which traces it is about, for a reader who is bound to ``project``."""
         return TraceFilter(
-            where=self.where or None, since=self.since or None, until=self.until or None, now=now
+            where=self.where or None,
+            since=self.since or None,
+            until=self.until or None,
+            project=project,
+            now=now,
         )
 
     def traces_url(self, field: str, key: str) -> str:
@@ -86,12 +90,16 @@ def key_text(key: object) -> str:
     return one_line(key, 120) or "(none)"
 
 
-async def dimensions(store: Store) -> tuple[str, ...]:
+async def dimensions(store: Store, project: str | None) -> tuple[str, ...]:
     """What cohorts can be made by: the trace's own fields, and the metadata keys of recent traces."""
-    rows = await store.query(statement(__package__, "dimensions"), {"internal": INTERNAL_PROJECT})
+    rows = await store.query(statement(__package__, "dimensions"), _bound(project))
     return (*(f"metadata.{row['Key']}" for row in rows), *DIMENSIONS)
 
 
-async def encoder_rows(store: Store) -> list[Mapping[str, object]]:
+async def encoder_rows(store: Store, project: str | None) -> list[Mapping[str, object]]:
     """``Encoder``, ``Traces``, ``FirstMs``, ``LastMs`` of each encoder version, the latest first."""
-    return list(await store.query(statement(__package__, "encoders"), {"internal": INTERNAL_PROJECT}))
+    return list(await store.query(statement(__package__, "encoders"), _bound(project)))
+
+
+def _bound(project: str | None) -> dict[str, object]:
+    return {"internal": INTERNAL_PROJECT, "project": project or ""}

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from fastapi import APIRouter, Request, Response
 
+from groundtrace_collector.access.caller import Called
 from groundtrace_collector.api.jobs import Dispatching
 from groundtrace_collector.errors import ApiError
 from groundtrace_collector.pages import static
@@ -48,18 +49,22 @@ class SqlPage(PlainPage):
 
 
 @router.get("/")
-async def traces(request: Request) -> Response:
+async def traces(request: Request, caller: Called) -> Response:
     """The trace list; wrong filters are 400 with the form."""
     page = await trace_list(
-        collector_of(request).store, request.query_params, endpoint=_endpoint(request), now=_now()
+        collector_of(request).store,
+        request.query_params,
+        caller.project,
+        endpoint=_endpoint(request),
+        now=_now(),
     )
     return rendered(page, status=400 if page.error else 200)
 
 
 @router.get("/traces/{trace_id}")
-async def trace(request: Request, trace_id: str) -> Response:
+async def trace(request: Request, trace_id: str, caller: Called) -> Response:
     """One trace."""
-    found = await get_trace(collector_of(request).store, trace_id.lower())
+    found = await get_trace(collector_of(request).store, trace_id.lower(), caller.project)
     if found is None:
         raise ApiError(
             404, "not_found", f"No trace {trace_id[:64]} is stored. One just sent shows within a second."
@@ -68,48 +73,48 @@ async def trace(request: Request, trace_id: str) -> Response:
 
 
 @router.get("/cohorts")
-async def cohorts(request: Request) -> Response:
+async def cohorts(request: Request, caller: Called) -> Response:
     """Metrics by cohort; a wrong question is 400 with the form."""
-    page = await cohorts_page(collector_of(request).store, request.query_params, _now())
+    page = await cohorts_page(collector_of(request).store, request.query_params, caller.project, _now())
     return rendered(page, status=400 if page.error else 200)
 
 
 @router.get("/compare")
-async def compare(request: Request) -> Response:
+async def compare(request: Request, caller: Called) -> Response:
     """A base against a candidate; a wrong question is 400 with the form."""
-    page = await compare_page(collector_of(request).store, request.query_params, _now())
+    page = await compare_page(collector_of(request).store, request.query_params, caller.project, _now())
     return rendered(page, status=400 if page.error else 200)
 
 
 @router.get("/evaluations")
-async def evaluations(request: Request, dispatcher: Dispatching) -> Response:
+async def evaluations(request: Request, dispatcher: Dispatching, caller: Called) -> Response:
     """Jobs, ledger and recent scores."""
-    return rendered(await evaluations_page(collector_of(request).store, dispatcher, _now()))
+    return rendered(await evaluations_page(collector_of(request).store, dispatcher, caller.project, _now()))
 
 
 @router.get("/encoders")
-async def encoders(request: Request) -> Response:
+async def encoders(request: Request, caller: Called) -> Response:
     """Encoder versions."""
-    return rendered(await encoders_page(collector_of(request).store, _now()))
+    return rendered(await encoders_page(collector_of(request).store, caller.project, _now()))
 
 
 @router.get("/datasets")
-async def datasets() -> Response:
+async def datasets(_caller: Called) -> Response:
     """A sentence, until there are datasets."""
     message = "Datasets will hold questions with their gold documents and answers; there are none yet."
     return rendered(DatasetsPage(title="Datasets", message=message))
 
 
 @router.get("/sql")
-async def sql() -> Response:
+async def sql(_caller: Called) -> Response:
     """A sentence, until there is SQL."""
     return rendered(SqlPage(title="SQL", message="This page is not there yet."))
 
 
 @router.get("/settings")
-async def settings(request: Request) -> Response:
+async def settings(request: Request, caller: Called) -> Response:
     """What this collector runs with."""
-    return rendered(await settings_page(collector_of(request), _endpoint(request)))
+    return rendered(await settings_page(collector_of(request), _endpoint(request), caller.project))
 
 
 @router.get("/static/{name}")

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from groundtrace_collector.collector import Collector
 from groundtrace_collector.pages import formats
 from groundtrace_collector.pages.page import Page
+from groundtrace_collector.pages.text import one_line
 from groundtrace_collector.store.sql import statement
 
 
@@ -25,8 +26,8 @@ class SettingsPage(Page):
     """Setting, value and what it means."""
 
 
-async def settings_page(collector: Collector, endpoint: str) -> SettingsPage:
-    """The page for a reader who reached this server as ``endpoint``."""
+async def settings_page(collector: Collector, endpoint: str, project: str | None) -> SettingsPage:
+    """The page for a reader who reached this server as ``endpoint`` and is bound to ``project``."""
     config = collector.config
     (row,) = await collector.store.query(statement(__package__, "store_facts"))
     host = urlsplit(endpoint).hostname
@@ -36,13 +37,11 @@ async def settings_page(collector: Collector, endpoint: str) -> SettingsPage:
         grpc_endpoint=f"{host}:{config.grpc_port}" if config.grpc_port is not None else "",
         facts=(
             ("groundtrace", version("groundtrace")),
-            ("Store", without_password(collector.store.url)),
+            *_of_all_projects(collector, int(row["Spans"]), project),
             ("Engine", f"ClickHouse {row['Engine']}{' (chDB, embedded)' if config.embedded else ''}"),
             ("Schema", f"{row['Schema']}"),
-            ("Data folder", str(config.data_dir)),
             ("Retention", f"{config.retention_days} days"),
             ("Worker", "started with this server" if config.worker else "not started here (--no-worker)"),
-            ("Spans kept", formats.number(row["Spans"])),
         ),
         limits=tuple(
             (name, _shown(name, getattr(config, name)), str(type(config).model_fields[name].description))
@@ -57,6 +56,17 @@ async def settings_page(collector: Collector, endpoint: str) -> SettingsPage:
                 "wait_s",
             )
         ),
+    )
+
+
+def _of_all_projects(collector: Collector, spans: int, project: str | None) -> tuple[tuple[str, str], ...]:
+    """What concerns every project, so not a reader who is bound to one."""
+    if project is not None:
+        return (("Project", one_line(project, 80)),)
+    return (
+        ("Store", without_password(collector.store.url)),
+        ("Data folder", str(collector.config.data_dir)),
+        ("Spans kept", formats.number(spans)),
     )
 
 

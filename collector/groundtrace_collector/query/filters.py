@@ -27,7 +27,8 @@ _DAY_NS = 86_400_000_000_000
 class TraceFilter:
     """The parameters that lists, counts, cohorts and comparisons share, as a user wrote them.
 
-    ``cohort`` is the name of a saved cohort; ``project`` the one a key is bound to. ``since`` and ``until``
+    ``cohort`` is the name of a saved cohort, of project ``cohorts_of``, None: of those of none. ``project``
+    is the one a key is bound to. ``since`` and ``until``
     are ISO 8601 or ages; ``now`` is what ages count from.
     """
 
@@ -36,6 +37,7 @@ class TraceFilter:
     since: str | None = None
     until: str | None = None
     project: str | None = None
+    cohorts_of: str | None = None
     now: datetime | None = None
 
 
@@ -53,7 +55,9 @@ async def selection_of(store: Store, wanted: TraceFilter, *, scores: Iterable[st
 
     ``scores`` are names that the question needs beside those that its expressions mention.
     """
-    cohort = await saved_expression(store, wanted.cohort) if wanted.cohort else None
+    cohort = (
+        await saved_expression(store, wanted.cohort, project=wanted.cohorts_of) if wanted.cohort else None
+    )
     mentioned = [name for text in (wanted.where, cohort) if text for name in scores_in(text)]
     plain = await plain_scores(store, [*mentioned, *scores])
     return select(wanted, cohort_expression=cohort, plain=plain)

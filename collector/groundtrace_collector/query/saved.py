@@ -15,9 +15,12 @@ if TYPE_CHECKING:
 MAX_NAME = 200
 
 
-async def list_saved(store: Store) -> list[dict[str, Any]]:
-    """`{"name", "expression", "created_at"}` of every saved cohort, by name."""
-    rows = await store.query(statement(__package__, "saved_cohorts"))
+async def list_saved(store: Store, *, project: str | None = None) -> list[dict[str, Any]]:
+    """`{"name", "expression", "created_at"}` of every saved cohort, by name.
+
+    A project has its own; ``project`` None means those that belong to none.
+    """
+    rows = await store.query(statement(__package__, "saved_cohorts"), {"project": project or ""})
     return [
         {
             "name": row["Name"],
@@ -28,16 +31,18 @@ async def list_saved(store: Store) -> list[dict[str, Any]]:
     ]
 
 
-async def saved_expression(store: Store, name: str) -> str:
+async def saved_expression(store: Store, name: str, *, project: str | None = None) -> str:
     """The expression saved as ``name``; raises QueryError that names the cohorts there are."""
-    saved = {row["name"]: str(row["expression"]) for row in await list_saved(store)}
+    saved = {row["name"]: str(row["expression"]) for row in await list_saved(store, project=project)}
     if name in saved:
         return saved[name]
     known = f"the saved cohorts are {', '.join(saved)}" if saved else "no cohort is saved"
     raise QueryError("unknown_cohort", f"no cohort is saved as {name!r}{suggestion(name, saved)}; {known}")
 
 
-async def save_cohort(store: Store, *, name: str, expression: str) -> dict[str, Any]:
+async def save_cohort(
+    store: Store, *, name: str, expression: str, project: str | None = None
+) -> dict[str, Any]:
     """Keep ``expression`` under ``name``, in place of what was there; returns it as listed.
 
     Raises WhereError when the expression does not compile, QueryError for a name that is empty or too long.
@@ -47,16 +52,22 @@ async def save_cohort(store: Store, *, name: str, expression: str) -> dict[str, 
             "invalid_name", f"a cohort's name has 1 to {MAX_NAME} printable characters, got {name!r}"
         )
     compile_where(expression)
-    await _write(store, name=name, expression=expression, deleted=False)
-    return next(row for row in await list_saved(store) if row["name"] == name)
+    await _write(store, name=name, expression=expression, project=project, deleted=False)
+    return next(row for row in await list_saved(store, project=project) if row["name"] == name)
 
 
-async def forget_cohort(store: Store, name: str) -> None:
+async def forget_cohort(store: Store, name: str, *, project: str | None = None) -> None:
     """Remove a saved cohort; raises QueryError when there is none of this name."""
-    expression = await saved_expression(store, name)
-    await _write(store, name=name, expression=expression, deleted=True)
+    expression = await saved_expression(store, name, project=project)
+    await _write(store, name=name, expression=expression, project=project, deleted=True)
 
 
-async def _write(store: Store, *, name: str, expression: str, deleted: bool) -> None:
-    row = {"Name": name, "Expression": expression, "Deleted": deleted, "Seq": store.next_seq()}
+async def _write(store: Store, *, name: str, expression: str, project: str | None, deleted: bool) -> None:
+    row = {
+        "Name": name,
+        "Project": project or "",
+        "Expression": expression,
+        "Deleted": deleted,
+        "Seq": store.next_seq(),
+    }
     await store.insert("saved_cohorts", [row])

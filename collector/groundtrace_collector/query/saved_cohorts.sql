@@ -1,4 +1,4 @@
 SELECT Name, Expression, CreatedAt
 FROM saved_cohorts FINAL
-WHERE NOT Deleted
+WHERE NOT Deleted AND Project = {project:String}
 ORDER BY Name

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
+from groundtrace_collector.access.caller import Called, Caller
 from groundtrace_collector.collector import Collector
 from groundtrace_collector.errors import ApiError, GroundtraceError
 from groundtrace_collector.gate.gate import CheckedRequest, Limits, check
@@ -24,7 +25,7 @@ _MEDIA_TYPES = {PROTOBUF: PROTOBUF, "application/protobuf": PROTOBUF}
 
 
 @router.post("/v1/traces", response_class=Response)
-async def export_traces(request: Request) -> Response:
+async def export_traces(request: Request, caller: Called) -> Response:
     """Take spans: an ExportTraceServiceRequest in protobuf, plain or in gzip, deflate or zstd.
 
     200 says that the spans are durable and can be read. Spans that are refused are counted in the answer's
@@ -34,7 +35,7 @@ async def export_traces(request: Request) -> Response:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     answer_type = JSON if media_type == JSON else PROTOBUF
     try:
-        checked = await _receive(request, collector_of(request), media_type)
+        checked = await _receive(request, collector_of(request), media_type, caller)
     except ClientDisconnect:
         return Response(status_code=400)  # nobody reads it
     except GroundtraceError as error:
@@ -42,7 +43,7 @@ async def export_traces(request: Request) -> Response:
     return accepted(checked.refused, checked.reason, answer_type)
 
 
-async def _receive(request: Request, collector: Collector, media_type: str) -> CheckedRequest:
+async def _receive(request: Request, collector: Collector, media_type: str, caller: Caller) -> CheckedRequest:
     if media_type not in _MEDIA_TYPES:
         raise ApiError(415, "unsupported_media_type", f"Content-Type {media_type!r}: send {PROTOBUF}")
     config = collector.config
@@ -53,5 +54,5 @@ async def _receive(request: Request, collector: Collector, media_type: str) -> C
         time.time_ns(), retention_days=config.retention_days, attribute_bytes=config.attribute_bytes
     )
     checked = check(body, limits)
-    await collector.commits.submit(checked)
+    await collector.commits.submit(checked, project=caller.project or "")
     return checked

@@ -8,5 +8,6 @@ SELECT greatest(
     (SELECT max(Seq) FROM feedback),
     (SELECT max(Seq) FROM jobs),
     (SELECT max(Seq) FROM ledger),
-    (SELECT max(Seq) FROM saved_cohorts)
+    (SELECT max(Seq) FROM saved_cohorts),
+    (SELECT max(Seq) FROM api_keys)
 ) AS Seq
