@@ -21,7 +21,8 @@ STRANGE_COST = 0.5
 """Two neighbouring words that never meet in the context: weaker evidence, every paraphrase makes some."""
 
 SMOOTHING_WORDS = 2
-"""A sentence is judged as if it held this many more, supported words: one odd word condemns no heading."""
+"""A sentence is judged as if it held this many more, supported words: one odd word condemns no heading. Not so
+an answer of one sentence of which nothing is known: ``Paris`` is then simply wrong."""
 
 STEEPNESS = 2.0
 """How fast doubt grows with cost a word. A sentence that costs one a word has a doubt of 1."""
@@ -78,7 +79,7 @@ class Groundedness(ContextToAnswer):
                 status=Status.NO_CLAIMS, explanation="the answer says nothing that could be checked"
             )
         support = Support(case.context, case.query or "")
-        evidence = tuple(weigh(claim, support) for claim in claims)
+        evidence = tuple(weigh(claim, support, alone=len(claims) == 1) for claim in claims)
         doubt = sum(1.0 / piece.score - 1.0 for piece in evidence)
         return Verdict(score=1.0 / (1.0 + doubt), explanation=explain(evidence), evidence=weakest(evidence))
 
@@ -95,12 +96,14 @@ def claims_of(sentences: Sequence[str]) -> list[Claim]:
     return claims
 
 
-def weigh(claim: Claim, support: Support) -> Evidence:
-    """How well the context supports one claim."""
+def weigh(claim: Claim, support: Support, *, alone: bool) -> Evidence:
+    """How well the context supports one claim, which may be ``alone`` in its answer."""
     absent = support.missing(claim.tokens)
     away, passage = support.closest(claim.tokens)
     cost = MISSING_COST * weight(absent) + away + STRANGE_COST * support.strange_pairs(claim.tokens)
-    score = 1.0 / (1.0 + doubt_of(cost, words=len(content(claim.tokens))))
+    words = content(claim.tokens)
+    smoothing = 0 if alone and len(absent) == len(words) else SMOOTHING_WORDS
+    score = 1.0 / (1.0 + doubt_of(cost, words=len(words) + smoothing))
     facts_first = sorted(absent, key=lambda token: -WEIGHTS[token.kind])
     return Evidence(
         text=claim.text,
@@ -112,13 +115,12 @@ def weigh(claim: Claim, support: Support) -> Evidence:
 
 
 def doubt_of(cost: float, *, words: int) -> float:
-    """Odds that a sentence of this cost is not supported: 0 for no cost, 1 for a cost of one a word,
-    the smoothing words counted.
+    """Odds that a sentence of this cost is not supported: 0 for no cost, 1 for a cost of one a word.
 
-    >>> doubt_of(0.0, words=12), round(doubt_of(14.0, words=12), 3)
+    >>> doubt_of(0.0, words=12), doubt_of(12.0, words=12)
     (0.0, 1.0)
     """
-    return math.expm1(STEEPNESS * cost / (words + SMOOTHING_WORDS)) / math.expm1(STEEPNESS)
+    return math.expm1(STEEPNESS * cost / words) / math.expm1(STEEPNESS)
 
 
 def weakest(evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:
