@@ -22,7 +22,7 @@ STRANGE_COST = 0.5
 
 SMOOTHING_WORDS = 2
 """A sentence is judged as if it held this many more, supported words: one odd word condemns no heading. Not so
-an answer of one sentence of which nothing is known: ``Paris`` is then simply wrong."""
+in an answer that shares no word with its context: ``Paris`` is then simply wrong."""
 
 STEEPNESS = 2.0
 """How fast doubt grows with cost a word. A sentence that costs one a word has a doubt of 1."""
@@ -79,7 +79,9 @@ class Groundedness(ContextToAnswer):
                 status=Status.NO_CLAIMS, explanation="the answer says nothing that could be checked"
             )
         support = Support(case.context, case.query or "")
-        evidence = tuple(weigh(claim, support, alone=len(claims) == 1) for claim in claims)
+        shares = any(support.knows(token) for claim in claims for token in content(claim.tokens))
+        smoothing = SMOOTHING_WORDS if shares else 0
+        evidence = tuple(weigh(claim, support, smoothing) for claim in claims)
         doubt = sum(1.0 / piece.score - 1.0 for piece in evidence)
         return Verdict(score=1.0 / (1.0 + doubt), explanation=explain(evidence), evidence=weakest(evidence))
 
@@ -96,13 +98,12 @@ def claims_of(sentences: Sequence[str]) -> list[Claim]:
     return claims
 
 
-def weigh(claim: Claim, support: Support, *, alone: bool) -> Evidence:
-    """How well the context supports one claim, which may be ``alone`` in its answer."""
+def weigh(claim: Claim, support: Support, smoothing: int) -> Evidence:
+    """How well the context supports one claim, judged as if it held ``smoothing`` more supported words."""
     absent = support.missing(claim.tokens)
     away, passage = support.closest(claim.tokens)
     cost = MISSING_COST * weight(absent) + away + STRANGE_COST * support.strange_pairs(claim.tokens)
     words = content(claim.tokens)
-    smoothing = 0 if alone and len(absent) == len(words) else SMOOTHING_WORDS
     score = 1.0 / (1.0 + doubt_of(cost, words=len(words) + smoothing))
     facts_first = sorted(absent, key=lambda token: -WEIGHTS[token.kind])
     return Evidence(
