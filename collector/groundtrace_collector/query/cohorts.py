@@ -11,7 +11,7 @@ from groundtrace_collector.query.filters import TraceFilter, selection_of
 from groundtrace_collector.query.metrics import parse_metrics
 from groundtrace_collector.query.page import MAX_LIMIT
 from groundtrace_collector.query.sums import trace_sums, value_of
-from groundtrace_collector.query.values import per_trace
+from groundtrace_collector.query.values import ONE_THREAD, per_trace
 from groundtrace_collector.store.sql import statement
 
 if TYPE_CHECKING:
@@ -47,10 +47,12 @@ async def cohort_table(store: Store, query: CohortQuery) -> dict[str, Any]:
     sql = (
         statement(__package__, "cohorts").replace("SUMS", trace_sums(metrics)).replace("PER_TRACE", rows.sql)
     )
-    found = await store.query(sql, {**rows.parameters, **by.parameters, "cohorts": limit})
+    found = await store.query(
+        sql, {**rows.parameters, **by.parameters, "cohorts": limit}, settings=ONE_THREAD
+    )
     cohorts = [
         {
-            "key": row["Cohort"],
+            "key": row["Key"],
             "metrics": {
                 metric.name: value_of(metric, row[f"s{index}"]).as_json()
                 for index, metric in enumerate(metrics)

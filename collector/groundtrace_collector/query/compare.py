@@ -34,11 +34,12 @@ from groundtrace_collector.query.sums import (
     pair_sums,
     quantile_of,
     sums_of,
+    trace_sums,
     value_of,
     within_cluster,
     within_pair,
 )
-from groundtrace_collector.query.values import per_trace
+from groundtrace_collector.query.values import ONE_THREAD, per_trace
 from groundtrace_collector.store.sql import statement
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ MIN_N = 20
 """Fewer pairs, or fewer traces on a side, are no ground for a verdict."""
 MAX_COHORTS = 200
 _PAIRABLE = (Form.RATE, Form.MEAN)
+_CLUSTERED = (Form.RATE, Form.MEAN, Form.RATIO)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +111,7 @@ async def compare(store: Store, query: CompareQuery) -> dict[str, Any]:
                 "key": WHOLE if whole else key,
                 "metrics": {name: rows[whole, key] for name, rows in compared.items()},
             }
-            for whole, key in sizes
+            for whole, key in sizes.cohorts
         ],
     }
 
@@ -135,15 +137,26 @@ def _of_sides(selection: Selection, by: Dimension, query: CompareQuery) -> Selec
 class Size:
     """How much of a cohort was seen on both sides."""
 
-    traces: tuple[int, int]
-    paired: tuple[int, int]
-    pairs: int
+    traces: tuple[int, int] = (0, 0)
+    paired: tuple[int, int] = (0, 0)
+    pairs: int = 0
 
     @property
     def is_paired(self) -> bool:
         """Whether the sides mostly answered the same questions."""
         smaller = 0 if self.traces[0] <= self.traces[1] else 1
         return self.pairs > 0 and 2 * self.paired[smaller] >= self.traces[smaller]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """The whole and the cohorts in the order they are shown, and what the statements that follow may assume."""
+
+    cohorts: dict[Key, Size]
+    sessions: bool
+    """Whether any trace belongs to a session."""
+    mixed: bool
+    """Whether the traces of one question lie in several cohorts."""
 
 
 class _Reader:
@@ -156,80 +169,110 @@ class _Reader:
             "Side": f"toUInt8({by.sql} = {{side_candidate:String}})",
             "Cohort": cohort.sql if cohort else "''",
             # Grouping by numbers costs half of grouping by text; 0 is the whole.
-            "CohortHash": "greatest(1, sipHash64(Cohort))",
+            "CohortHash": "greatest(1, sipHash64(Cohort))" if cohort else "toUInt64(0)",
+            "HasSession": "Session != ''",
             "Cluster": "sipHash64(if(Session = '', TraceId, Session))",
             "Pair": "if(DatasetRow = '', QueryHash, sipHash64('dataset row', DatasetRow))",
         }
         self._parameters = dict(cohort.parameters) if cohort else {}
-        self._groups = "[0, CohortHash]" if cohort else "[toUInt64(0)]"
+        self._ids = "[0, CohortHash]" if cohort else "[toUInt64(0)]"
 
-    async def sizes(self) -> dict[Key, Size]:
-        """The whole and the cohorts, in the order they are shown."""
-        rows = await self._run("compare_pairs", [], {}, {"cohorts": MAX_COHORTS + 1})
-        sizes = {
-            (bool(row["Whole"]), str(row["Key"])): Size(
+    async def sizes(self) -> Sizes:
+        """What there is on both sides."""
+        rows = await self._run("compare_sizes", [], self._groups(mixed=False), {"cohorts": MAX_COHORTS + 1})
+        mixed = any(row["Mixed"] for row in rows)
+        if mixed:
+            rows = await self._run(
+                "compare_sizes", [], self._groups(mixed=True), {"cohorts": MAX_COHORTS + 1}
+            )
+        cohorts = {
+            _key(row): Size(
                 traces=(int(row["BaseTraces"]), int(row["CandidateTraces"])),
                 paired=(int(row["BasePaired"]), int(row["CandidatePaired"])),
                 pairs=int(row["Pairs"]),
             )
             for row in rows
         }
-        return sizes or {(True, ""): Size(traces=(0, 0), paired=(0, 0), pairs=0)}
+        sessions = any(row["Sessions"] for row in rows)
+        return Sizes(cohorts=cohorts or {(True, ""): Size()}, sessions=sessions, mixed=mixed)
 
-    async def sides(self, metrics: Sequence[Metric], keys: Sequence[Key]) -> dict[tuple[Key, int], Any]:
-        """Sums over clusters of each cohort and side."""
-        parts = {"CLUSTER_SUMS": within_cluster(metrics), "SUMS": cluster_sums(metrics)}
-        rows = await self._run("compare_sides", metrics, parts, {"keys": _names(keys)})
-        return {((bool(row["Whole"]), str(row["Key"])), int(row["Side"])): row for row in rows}
-
-    async def pairs(self, metrics: Sequence[Metric], keys: Sequence[Key]) -> dict[Key, Any]:
+    async def pairs(self, metrics: Sequence[Metric], sizes: Sizes) -> dict[Key, Any]:
         """Sums over the pairs of each cohort."""
-        parts = {"SIDE_MEANS": within_pair(metrics), "SUMS": pair_sums(metrics)}
-        rows = await self._run("compare_paired", metrics, parts, {"keys": _names(keys)})
-        return {(bool(row["Whole"]), str(row["Key"])): row for row in rows}
+        parts = {
+            **self._groups(mixed=sizes.mixed),
+            "WITHIN": within_pair(metrics),
+            "SUMS": pair_sums(metrics),
+        }
+        rows = await self._run("compare_paired", metrics, parts, {"keys": _names(sizes)})
+        return {_key(row): row for row in rows}
+
+    async def sides(self, metrics: Sequence[Metric], sizes: Sizes) -> dict[tuple[Key, int], Any]:
+        """Sums over the traces of each cohort and side."""
+        parts = {"COHORT_IDS": self._ids, "SUMS": trace_sums(metrics)}
+        rows = await self._run("compare_sides", metrics, parts, {"keys": _names(sizes)})
+        return {(_key(row), int(row["Side"])): row for row in rows}
+
+    async def clusters(self, metrics: Sequence[Metric], sizes: Sizes) -> dict[tuple[Key, int], Any]:
+        """The same sums over the sessions of each cohort and side."""
+        parts = {"COHORT_IDS": self._ids, "WITHIN": within_cluster(metrics), "SUMS": cluster_sums(metrics)}
+        rows = await self._run("compare_clusters", metrics, parts, {"keys": _names(sizes)})
+        return {(_key(row), int(row["Side"])): row for row in rows}
+
+    def _groups(self, *, mixed: bool) -> dict[str, str]:
+        """How pairs are grouped: once, and counted for the whole and their cohort; or for each by itself."""
+        if mixed:
+            return {"GROUP_IDS": "[Id]", "GROUP_ID": f"arrayJoin({self._ids})"}
+        ids = self._ids.replace("CohortHash", "max(CohortHash)")
+        return {"GROUP_IDS": ids, "GROUP_ID": "if(Pair = 0, CohortHash, 0)"}
 
     async def _run(
         self, name: str, metrics: Sequence[Metric], parts: Mapping[str, str], values: Mapping[str, object]
     ) -> list[dict[str, Any]]:
         rows = per_trace(metrics, self._selection, self._columns)
         sql = statement(__package__, name)
-        for mark, text in {**parts, "GROUPS": self._groups, "PER_TRACE": rows.sql}.items():
+        for mark, text in {**parts, "PER_TRACE": rows.sql}.items():
             sql = sql.replace(mark, text)
-        return await self._store.query(sql, {**rows.parameters, **self._parameters, **values})
+        return await self._store.query(
+            sql, {**rows.parameters, **self._parameters, **values}, settings=ONE_THREAD
+        )
 
 
-def _names(keys: Sequence[Key]) -> list[str]:
-    return [key for whole, key in keys if not whole]
+def _key(row: Mapping[str, Any]) -> Key:
+    return row["CohortId"] == 0, str(row["Key"])
+
+
+def _names(sizes: Sizes) -> list[str]:
+    return [key for whole, key in sizes.cohorts if not whole]
 
 
 # --- judging ----------------------------------------------------------------------------------------------
 
 
 async def _comparisons(
-    reader: _Reader, sizes: Mapping[Key, Size], metrics: Sequence[Metric], *, watched: bool
+    reader: _Reader, sizes: Sizes, metrics: Sequence[Metric], *, watched: bool
 ) -> dict[str, dict[Key, dict[str, Any]]]:
     """Per metric and cohort, the API's object; one correction per metric over its cohorts."""
-    pairable = [metric for metric in metrics if metric.form in _PAIRABLE]
-    paired_keys = [key for key, size in sizes.items() if size.is_paired]
-    pairs = await reader.pairs(pairable, paired_keys) if pairable and paired_keys else {}
-    alone = [m for m in metrics if m not in pairable or len(paired_keys) < len(sizes)]
-    sides = await reader.sides(alone, list(sizes)) if alone else {}
-    result: dict[str, dict[Key, dict[str, Any]]] = {}
-    for metric in metrics:
-        compared = {}
-        for key, size in sizes.items():
-            if metric in pairable and size.is_paired:
-                row = pairs.get(key)
-                sums = row[f"s{pairable.index(metric)}"] if row else (0,) * 7
-                compared[key] = compare_paired(metric, sums, watched=watched)
-            else:
-                both = [sides.get((key, side)) for side in (0, 1)]
-                name = f"s{alone.index(metric)}"
-                compared[key] = compare_sides(
-                    metric, *(row[name] if row else None for row in both), watched=watched
-                )
-        result[metric.name] = judge(compared)
-    return result
+    paired = {key for key, size in sizes.cohorts.items() if size.is_paired}
+    in_pairs = [metric for metric in metrics if metric.form in _PAIRABLE] if paired else []
+    alone = [metric for metric in metrics if metric not in in_pairs or len(paired) < len(sizes.cohorts)]
+    clustered = [metric for metric in alone if sizes.sessions and metric.form in _CLUSTERED]
+    plain = [metric for metric in alone if metric not in clustered]
+    pairs = await reader.pairs(in_pairs, sizes) if in_pairs else {}
+    sides = await reader.sides(plain, sizes) if plain else {}
+    clusters = await reader.clusters(clustered, sizes) if clustered else {}
+
+    def one(metric: Metric, key: Key) -> Comparison:
+        if metric in in_pairs and key in paired:
+            row = pairs.get(key)
+            return compare_paired(
+                metric, row[f"s{in_pairs.index(metric)}"] if row else (0,) * 7, watched=watched
+            )
+        rows, order = (clusters, clustered) if metric in clustered else (sides, plain)
+        both = [rows.get((key, side)) for side in (0, 1)]
+        name = f"s{order.index(metric)}"
+        return compare_sides(metric, *(row[name] if row else None for row in both), watched=watched)
+
+    return {metric.name: judge({key: one(metric, key) for key in sizes.cohorts}) for metric in metrics}
 
 
 def compare_paired(metric: Metric, sums: Sequence[Any], *, watched: bool) -> Comparison:

@@ -1,19 +1,22 @@
--- Sums over pairs: the traces of one query or dataset row, averaged on each side.
-SELECT Whole, Key, SUMS
+-- Sums over pairs: the traces of one question, averaged on each side.
+SELECT
+    arrayJoin(Ids) AS CohortId,
+    if(CohortId = 0, '', toString(any(Cohort))) AS Key,
+    SUMS
 FROM
 (
     SELECT
-        arrayJoin(GROUPS) AS CohortId,
-        CohortId = 0 AS Whole,
-        if(Whole, '', any(Cohort)) AS Key,
+        GROUP_ID AS Id,
+        GROUP_IDS AS Ids,
         Pair,
-        SIDE_MEANS
+        any(rows.Cohort) AS Cohort,
+        WITHIN
     FROM
     (
         PER_TRACE
-    )
+    ) AS rows
     WHERE Pair != 0
-    GROUP BY CohortId, Pair
+    GROUP BY Id, Pair
 )
-WHERE Whole OR Key IN {keys:Array(String)}
-GROUP BY Whole, Key
+GROUP BY CohortId
+HAVING CohortId = 0 OR Key IN {keys:Array(String)}

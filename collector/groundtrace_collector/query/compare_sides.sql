@@ -1,19 +1,12 @@
--- Sums of each side over its clusters: a session, or the trace where it has none.
-SELECT Whole, Key, Side, SUMS
+-- Sums of each side over its traces.
+SELECT
+    arrayJoin(COHORT_IDS) AS CohortId,
+    if(CohortId = 0, '', toString(any(Cohort))) AS Key,
+    Side,
+    SUMS
 FROM
 (
-    SELECT
-        arrayJoin(GROUPS) AS CohortId,
-        CohortId = 0 AS Whole,
-        if(Whole, '', any(Cohort)) AS Key,
-        Side,
-        Cluster,
-        CLUSTER_SUMS
-    FROM
-    (
-        PER_TRACE
-    )
-    GROUP BY CohortId, Side, Cluster
+    PER_TRACE
 )
-WHERE Whole OR Key IN {keys:Array(String)}
-GROUP BY Whole, Key, Side
+GROUP BY CohortId, Side
+HAVING CohortId = 0 OR Key IN {keys:Array(String)}

@@ -27,7 +27,7 @@ def dimension(text: str, *, prefix: str = "dimension") -> Dimension:
     """The dimension named ``text``; raises QueryError that lists those there are.
 
     >>> dimension("encoder").sql
-    'toString(Encoder)'
+    'Encoder'
     """
     name = text.strip()
     key = name.removeprefix("metadata.")
@@ -35,6 +35,6 @@ def dimension(text: str, *, prefix: str = "dimension") -> Dimension:
         parameter = f"{prefix}_key"
         return Dimension(name=name, sql=f"Metadata[{{{parameter}:String}}]", parameters={parameter: key})
     if name in NAMES:
-        return Dimension(name=name, sql=f"toString({TRACE_FIELDS[name].column})", parameters={})
+        return Dimension(name=name, sql=TRACE_FIELDS[name].column, parameters={})
     known = f"{', '.join(NAMES)} or metadata.KEY"
     raise QueryError("unknown_dimension", f"unknown dimension {text!r}{suggestion(name, NAMES)}; use {known}")

@@ -30,7 +30,7 @@ def _trace_sum(index: int, metric: Metric) -> str:
     if metric.form is Form.COUNT:
         return f"tuple(count(), sum({v}))"
     if metric.form is Form.QUANTILE:
-        return _quantile(f"{_collected(metric)}({v})", metric.level)
+        return _quantile(f"{'groupArrayArray' if metric.many else 'groupArray'}({v})", metric.level)
     n = f"count({v})"
     if metric.form is Form.RATIO:
         return _tuple(n, n, f"sum({v})", f"sum({w})", f"sum({v} * {v})", f"sum({w} * {w})", f"sum({v} * {w})")
@@ -38,29 +38,23 @@ def _trace_sum(index: int, metric: Metric) -> str:
 
 
 def within_cluster(metrics: Sequence[Metric]) -> str:
-    """Of one cluster: the number `n{i}`, total `t{i}` and weight `u{i}`; where order counts, all values `t{i}`."""
+    """Of one cluster, for rates, means and ratios: the number `n{i}`, total `t{i}` and weight `u{i}`."""
     return ",\n        ".join(_within_cluster(index, metric) for index, metric in enumerate(metrics))
 
 
 def _within_cluster(index: int, metric: Metric) -> str:
     v = f"v{index}"
-    if metric.form is Form.QUANTILE:
-        return f"{_collected(metric)}({v}) AS t{index}"
     weight = f"sum(w{index})" if metric.form is Form.RATIO else f"toFloat64(count({v}))"
     return f"count({v}) AS n{index}, ifNull(sum({v}), 0) AS t{index}, ifNull({weight}, 0) AS u{index}"
 
 
 def cluster_sums(metrics: Sequence[Metric]) -> str:
     """Sums over the clusters of `within_cluster`."""
-    return _named("s", (_cluster_sum(index, metric) for index, metric in enumerate(metrics)))
+    return _named("s", (_cluster_sum(index) for index, _ in enumerate(metrics)))
 
 
-def _cluster_sum(index: int, metric: Metric) -> str:
+def _cluster_sum(index: int) -> str:
     n, t, u = f"n{index}", f"t{index}", f"u{index}"
-    if metric.form is Form.COUNT:
-        return f"tuple(sum({n}), sum({t}))"
-    if metric.form is Form.QUANTILE:
-        return _quantile(f"groupArrayArray({t})", metric.level)
     squares = (f"sum({t} * {t})", f"sum({u} * {u})", f"sum({t} * {u})")
     return _tuple(f"sum({n})", f"countIf({n} > 0)", f"sum({t})", f"sum({u})", *squares)
 
@@ -91,10 +85,6 @@ def _named(prefix: str, parts: Iterable[str]) -> str:
 
 def _tuple(*parts: str) -> str:
     return f"tuple({', '.join(parts)})"
-
-
-def _collected(metric: Metric) -> str:
-    return "groupArrayArray" if metric.many else "groupArray"
 
 
 def _quantile(values: str, level: float) -> str:
