@@ -108,7 +108,7 @@ def _groundtrace(*arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def filled(serve: ServeProcess) -> str:
     """The URL of a real collector with one trace and its score."""
-    serve.start()
+
     one = trace_id("cli")
     attributes = {"input.value": "what is due?\x1b[31m", "metadata": '{"doc_family": "billing"}'}
     spans = [{"trace_id": one, "span_id": "1" * 16, "name": "ask", "kind": "CHAIN", "attributes": attributes}]

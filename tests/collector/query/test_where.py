@@ -48,13 +48,10 @@ TRACES: list[dict[str, Any]] = [
     ),
     trace("c", Project="other", Status="unset", StartedAt="2026-11-10T10:00:00Z"),
 ]
-SPANS = {
-    "SpanName": "chat",
-    "ServiceName": "shop",
-    "StatusCode": "Ok",
-    "Project": "app",
-    "Timestamp": "2026-11-21T10:00:00Z",
-}
+SPAN = """
+    INSERT INTO otel_traces (Timestamp, TraceId, SpanId, SpanName, ServiceName, Project, SpanAttributes)
+    SELECT '2026-11-21 10:00:00', {trace:String}, '1', 'chat', 'shop', 'app', mapFromArrays({keys:Array(String)}, {texts:Array(String)})
+"""
 DOCUMENTS = {
     "Project": "app",
     "SpanId": "1",
@@ -88,18 +85,10 @@ async def filled(store: Store) -> Store:
         "retrieved_documents",
         [{**DOCUMENTS, "TraceId": trace_id("a"), "DocumentId": "doc-17"}],
     )
-    await store.insert(
-        "otel_traces",
-        [
-            {
-                **SPANS,
-                "TraceId": trace_id("a"),
-                "SpanId": "1",
-                "SpanAttributes": {"top_k": "5", "it's": "x{y:String}"},
-            },
-            {**SPANS, "TraceId": trace_id("b"), "SpanId": "2", "SpanAttributes": {"top_k": "50"}},
-        ],
-    )
+    for name, attributes in (("a", {"top_k": "5", "it's": "x{y:String}"}), ("b", {"top_k": "50"})):
+        await store.command(
+            SPAN, {"trace": trace_id(name), "keys": [*attributes], "texts": [*attributes.values()]}
+        )
     return store
 
 
