@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 
 from fastapi import APIRouter, Request
 from starlette.requests import ClientDisconnect
@@ -12,10 +11,11 @@ from starlette.responses import Response
 from groundtrace_collector.access.caller import Called, Caller
 from groundtrace_collector.collector import Collector
 from groundtrace_collector.errors import ApiError, GroundtraceError
-from groundtrace_collector.gate.gate import CheckedRequest, Limits, check
+from groundtrace_collector.gate.gate import CheckedRequest
 from groundtrace_collector.receive.answers import JSON, PROTOBUF, accepted, refused
 from groundtrace_collector.receive.body import announced_bytes, read_body
 from groundtrace_collector.receive.encoding import inflate
+from groundtrace_collector.receive.intake import take_spans
 from groundtrace_collector.state import collector_of
 
 logger = logging.getLogger(__name__)
@@ -50,9 +50,4 @@ async def _receive(request: Request, collector: Collector, media_type: str, call
     collector.commits.check_room(announced_bytes(request))
     sent = await read_body(request, limit=config.body_bytes)
     body = inflate(sent, request.headers.get("content-encoding", ""), limit=config.inflated_bytes)
-    limits = Limits.at(
-        time.time_ns(), retention_days=config.retention_days, attribute_bytes=config.attribute_bytes
-    )
-    checked = check(body, limits)
-    await collector.commits.submit(checked, project=caller.project or "")
-    return checked
+    return await take_spans(collector, body, caller)
