@@ -24,23 +24,31 @@ class Patches:
     def __init__(self) -> None:
         self._replaced: list[tuple[Any, str, Method, Any]] = []
         self._hooks: list[Callable[[], None]] = []
+        self.undone = False
 
     def method(self, owner: type, name: str, wrap: Wrap) -> None:
         """Replace a plain function in ``owner``'s own namespace; leave it alone when it has none."""
         original = vars(owner).get(name)
         if (
             inspect.isfunction(original)
-            and not hasattr(original, _MARK)
+            and not _is_wrapped(original)
             and not getattr(original, "__isabstractmethod__", False)
         ):
             self._replace(owner, name, original, wrap)
 
-    def function(self, name: str, modules: Iterable[Any], wrap: Wrap) -> None:
-        """Replace a function under ``name`` in each of ``modules`` that holds it."""
-        for module in modules:
-            original = vars(module).get(name)
-            if inspect.isfunction(original) and not hasattr(original, _MARK):
-                self._replace(module, name, original, wrap)
+    def function(self, owner: Any, name: str, holders: Callable[[], Iterable[Any]], wrap: Wrap) -> None:
+        """Replace the function ``name`` of the module ``owner``, also where it was imported from there.
+
+        ``holders`` tells the modules that may hold it by that name: those that do now, and, when it
+        is taken back, those that came to hold ours meanwhile.
+        """
+        original = vars(owner).get(name)
+        if not inspect.isfunction(original) or _is_wrapped(original):
+            return
+        ours = wrap(original)
+        setattr(ours, _MARK, self)
+        _exchange(owner, holders, name, original, ours)
+        self._hooks.append(lambda: _exchange(owner, holders, name, ours, original))
 
     def subclasses(self, base: type, wraps: dict[str, Wrap]) -> None:
         """Replace methods in every concrete subclass of ``base``: those there are and those to come."""
@@ -59,7 +67,8 @@ class Patches:
         self._hooks.append(undo)
 
     def undo(self) -> None:
-        """Take everything back."""
+        """Take everything back; what is hooked to later imports will do nothing."""
+        self.undone = True
         for owner, name, ours, original in reversed(self._replaced):
             if vars(owner).get(name) is ours:
                 setattr(owner, name, original)
@@ -70,7 +79,7 @@ class Patches:
 
     def _replace(self, owner: Any, name: str, original: Method, wrap: Wrap) -> None:
         ours = wrap(original)
-        setattr(ours, _MARK, True)
+        setattr(ours, _MARK, self)
         setattr(owner, name, ours)
         self._replaced.append((owner, name, ours, original))
 
@@ -98,6 +107,19 @@ class Patches:
                 owner.__init_subclass__ = before
 
         self._hooks.append(take_back)
+
+
+def _is_wrapped(function: Method) -> bool:
+    # A wrapper of ours that was taken back can come back: another instrumentor that was switched on
+    # over it puts it where it found it. It only calls on, and counts for nothing.
+    patches = getattr(function, _MARK, None)
+    return patches is not None and not patches.undone
+
+
+def _exchange(owner: Any, holders: Callable[[], Iterable[Any]], name: str, old: Method, new: Method) -> None:
+    for module in [owner, *holders()]:
+        if vars(module).get(name) is old:
+            setattr(module, name, new)
 
 
 def _subclasses(base: type) -> Iterator[type]:

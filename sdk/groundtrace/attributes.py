@@ -219,8 +219,9 @@ def message_attributes(
 
     ``prefix`` is ``llm.input_messages`` or ``llm.output_messages``. A message is a mapping in
     OpenAI's shape: ``role``, ``content`` (text or a list of parts), ``name``, ``tool_call_id``,
-    ``tool_calls``. Without texts (``content="ids"``) roles and tool names remain. When there are
-    too many, the first and the last are kept.
+    ``tool_calls``, ``function_call``; an empty mapping keeps its place and gives nothing. Without
+    texts (``content="ids"``) roles and tool names remain. When there are too many, the first and
+    the last are kept.
     """
     outgoing = prefix == semconv.LLM_OUTPUT_MESSAGES
     if settings.hide_outputs or settings.hide_output_messages if outgoing else _inputs_hidden(settings):
@@ -231,7 +232,7 @@ def message_attributes(
         _add_message(attributes, f"{prefix}.{index}.", messages[index], settings, cut, outgoing=outgoing)
     if settings.genai_messages and settings.texts:
         key = semconv.GEN_AI_OUTPUT_MESSAGES if outgoing else semconv.GEN_AI_INPUT_MESSAGES
-        attributes[key] = safe_json([_genai_message(message) for message in messages], key, settings, cut)
+        attributes[key] = safe_json([_genai_message(m) for m in messages if m], key, settings, cut)
     return _closed(attributes, cut)
 
 
@@ -272,6 +273,7 @@ def _add_message(
             attributes[key] = semconv.REDACTED if hidden else safe_text(content, key, settings, cut)
         elif isinstance(content, Sequence):
             _add_parts(attributes, stem, content, settings, cut, hidden=hidden)
+    _add_function_call(attributes, stem, message.get("function_call"), settings, cut)
     for index, call in enumerate(message.get("tool_calls") or ()):
         _add_tool_call(attributes, f"{stem}{semconv.MESSAGE_TOOL_CALLS}.{index}.", call, settings, cut)
 
@@ -294,6 +296,10 @@ def _add_parts(
             attributes[key] = semconv.REDACTED if hidden else safe_text(text, key, settings, cut)
         if image is not None:
             attributes[prefix + semconv.MESSAGE_CONTENT_IMAGE_URL] = _image(image, settings)
+        sealed = part.get("encrypted_content") if isinstance(part, Mapping) else None
+        if isinstance(sealed, str) and settings.plumbing == "full":
+            key = prefix + semconv.MESSAGE_CONTENT_ENCRYPTED
+            attributes[key] = safe_text(sealed, key, settings, cut, redact=False)
 
 
 def _part(part: object) -> tuple[str, str | None, str | None]:
@@ -333,6 +339,20 @@ def _add_tool_call(
             if isinstance(arguments, str)
             else safe_json(arguments, key, settings, cut)
         )
+
+
+def _add_function_call(
+    attributes: Attributes, stem: str, call: object, settings: TraceSettings, cut: list[str]
+) -> None:
+    """Add the form that tool calls had before they were tool calls."""
+    name = call.get("name") if isinstance(call, Mapping) else getattr(call, "name", None)
+    if not isinstance(name, str):
+        return
+    attributes[stem + semconv.MESSAGE_FUNCTION_CALL_NAME] = name
+    arguments = call.get("arguments") if isinstance(call, Mapping) else getattr(call, "arguments", None)
+    if isinstance(arguments, str) and settings.texts:
+        key = stem + semconv.MESSAGE_FUNCTION_CALL_ARGUMENTS
+        attributes[key] = safe_text(arguments, key, settings, cut)
 
 
 def _genai_message(message: Mapping[str, Any]) -> dict[str, Any]:

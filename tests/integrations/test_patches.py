@@ -125,12 +125,14 @@ def test_function_is_replaced_wherever_it_was_imported(patches: Patches) -> None
         return "step"
 
     home, importer, stranger = (SimpleNamespace(step=step), SimpleNamespace(step=step), SimpleNamespace())
+    holders = [importer, stranger]
 
-    patches.function("step", [home, importer, stranger], shouting)
+    patches.function(home, "step", lambda: holders, shouting)
     assert (home.step(), importer.step()) == ("STEP", "STEP")
+    holders.append(SimpleNamespace(step=home.step))  # somebody imports it later
 
     patches.undo()
-    assert home.step is importer.step is step
+    assert home.step is importer.step is holders[-1].step is step
 
 
 def test_what_was_hooked_besides_is_taken_back_last_first(patches: Patches) -> None:

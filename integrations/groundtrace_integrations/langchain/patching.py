@@ -2,78 +2,121 @@
 
 Read for 0.3.9 and 1.7.2. What tells of runs is a callback handler, which LangChain itself adds to
 each call; the rest makes spans current around the app's code, and sees what has no callbacks.
+
+Each module is patched as soon as the app has imported it, and only then: to import LangChain takes
+a second. So what a patch needs is imported in it, and is no more than its module has imported already.
 """
 
 import sys
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from importlib import import_module
-from importlib.util import find_spec
+from functools import partial
 from types import ModuleType
 from typing import Any, Final
 
-from langchain_core.callbacks import AsyncCallbackManager
-from langchain_core.documents import BaseDocumentCompressor
-from langchain_core.embeddings import Embeddings
-from langchain_core.language_models.chat_models import BaseChatModel
-from langchain_core.language_models.llms import BaseLLM
-from langchain_core.retrievers import BaseRetriever
-from langchain_core.tracers import context as tracer_context
-from langchain_core.vectorstores import VectorStore
-
 from groundtrace.semconv import SpanKind
+from groundtrace_integrations.imports import when_imported
 from groundtrace_integrations.langchain import frames
-from groundtrace_integrations.langchain.compressors import compressor_wraps, cross_encoder_wraps
-from groundtrace_integrations.langchain.embeddings import embedding_wraps
-from groundtrace_integrations.langchain.handler import GroundtraceHandler
-from groundtrace_integrations.langchain.stores import search_wraps
 from groundtrace_integrations.langchain.tracer import RunTracer
 from groundtrace_integrations.patches import Patches
 
-_CROSS_ENCODERS: Final = "langchain_core.cross_encoders"  # newer than 0.3.9
 _SET_CONFIG: Final = "_set_config_context"
 
 
 def patch_langchain(patches: Patches, tracer: RunTracer) -> None:
     """Hook LangChain so that ``tracer`` hears of each run."""
-    _add_handler(patches, GroundtraceHandler(tracer))
-    patches.function(_SET_CONFIG, _langchain_modules(), frames.entering_step(tracer))
-    _patch_models(patches, tracer)
-    patches.method(BaseRetriever, "invoke", frames.around_call(tracer, SpanKind.RETRIEVER))
-    patches.method(BaseRetriever, "ainvoke", frames.around_async_call(tracer, SpanKind.RETRIEVER))
-    patches.subclasses(Embeddings, embedding_wraps(tracer))
-    patches.subclasses(BaseDocumentCompressor, compressor_wraps(tracer))
-    for name, wrap in search_wraps(tracer).items():
-        patches.method(VectorStore, name, wrap)
-    patches.subclasses(VectorStore, search_wraps(tracer))
-    if find_spec(_CROSS_ENCODERS) is not None:
-        cross_encoders: Any = import_module(_CROSS_ENCODERS)
-        patches.subclasses(cross_encoders.BaseCrossEncoder, cross_encoder_wraps(tracer))
+    for name, patch in _PLACES.items():
+        when_imported(patches, name, partial(patch, patches, tracer))
 
 
-def _patch_models(patches: Patches, tracer: RunTracer) -> None:
-    messages, prompts = frames.manager_of_messages, frames.manager_of_prompts
-    patches.method(BaseChatModel, "_generate_with_cache", frames.inside_run(tracer, messages))
-    patches.method(BaseChatModel, "_agenerate_with_cache", frames.inside_run_async(tracer, messages))
-    patches.method(BaseLLM, "_generate_helper", frames.inside_run(tracer, prompts))
-    patches.method(BaseLLM, "_agenerate_helper", frames.inside_run_async(tracer, prompts))
-    for start in ("on_chat_model_start", "on_llm_start"):
-        patches.method(AsyncCallbackManager, start, frames.after_start)
-    for model in (BaseChatModel, BaseLLM):
-        patches.method(model, "stream", frames.around_stream(tracer, SpanKind.LLM))
-        patches.method(model, "astream", frames.around_async_stream(tracer, SpanKind.LLM))
+def _patch_config(patches: Patches, tracer: RunTracer, module: ModuleType) -> None:
+    patches.function(module, _SET_CONFIG, _langchain_modules, frames.entering_step(tracer))
 
 
-def _add_handler(patches: Patches, handler: GroundtraceHandler) -> None:
+def _patch_handlers(patches: Patches, tracer: RunTracer, module: Any) -> None:
+    from groundtrace_integrations.langchain.handler import GroundtraceHandler
+
     # LangChain's own hook: each call's callback manager takes the variable's value as a handler.
+    handler = GroundtraceHandler(tracer)
     variable: ContextVar[Any] = ContextVar("groundtrace_langchain_handler", default=handler)
-    tracer_context.register_configure_hook(variable, inheritable=True, handle_class=GroundtraceHandler)
+    module.register_configure_hook(variable, inheritable=True, handle_class=GroundtraceHandler)
     # It has no way back but its own list.
-    hooks = tracer_context._configure_hooks  # noqa: SLF001
+    hooks = module._configure_hooks  # noqa: SLF001
 
     def take_back() -> None:
         hooks[:] = [hook for hook in hooks if hook[0] is not variable]
 
     patches.hook(take_back)
+
+
+def _patch_managers(patches: Patches, tracer: RunTracer, module: Any) -> None:  # noqa: ARG001
+    for start in ("on_chat_model_start", "on_llm_start"):
+        patches.method(module.AsyncCallbackManager, start, frames.after_start)
+
+
+def _patch_chat_models(patches: Patches, tracer: RunTracer, module: Any) -> None:
+    model, messages = module.BaseChatModel, frames.manager_of_messages
+    patches.method(model, "_generate_with_cache", frames.inside_run(tracer, messages))
+    patches.method(model, "_agenerate_with_cache", frames.inside_run_async(tracer, messages))
+    _patch_streams(patches, tracer, model)
+
+
+def _patch_llms(patches: Patches, tracer: RunTracer, module: Any) -> None:
+    model, prompts = module.BaseLLM, frames.manager_of_prompts
+    patches.method(model, "_generate_helper", frames.inside_run(tracer, prompts))
+    patches.method(model, "_agenerate_helper", frames.inside_run_async(tracer, prompts))
+    _patch_streams(patches, tracer, model)
+
+
+def _patch_streams(patches: Patches, tracer: RunTracer, model: type) -> None:
+    patches.method(model, "stream", frames.around_stream(tracer, SpanKind.LLM))
+    patches.method(model, "astream", frames.around_async_stream(tracer, SpanKind.LLM))
+
+
+def _patch_retrievers(patches: Patches, tracer: RunTracer, module: Any) -> None:
+    retriever = module.BaseRetriever
+    patches.method(retriever, "invoke", frames.around_call(tracer, SpanKind.RETRIEVER))
+    patches.method(retriever, "ainvoke", frames.around_async_call(tracer, SpanKind.RETRIEVER))
+
+
+def _patch_embeddings(patches: Patches, tracer: RunTracer, module: Any) -> None:
+    from groundtrace_integrations.langchain.embeddings import embedding_wraps
+
+    patches.subclasses(module.Embeddings, embedding_wraps(tracer))
+
+
+def _patch_compressors(patches: Patches, tracer: RunTracer, module: Any) -> None:
+    from groundtrace_integrations.langchain.compressors import compressor_wraps
+
+    patches.subclasses(module.BaseDocumentCompressor, compressor_wraps(tracer))
+
+
+def _patch_cross_encoders(patches: Patches, tracer: RunTracer, module: Any) -> None:
+    from groundtrace_integrations.langchain.compressors import cross_encoder_wraps
+
+    patches.subclasses(module.BaseCrossEncoder, cross_encoder_wraps(tracer))
+
+
+def _patch_stores(patches: Patches, tracer: RunTracer, module: Any) -> None:
+    from groundtrace_integrations.langchain.stores import search_wraps
+
+    for name, wrap in search_wraps(tracer).items():
+        patches.method(module.VectorStore, name, wrap)
+    patches.subclasses(module.VectorStore, search_wraps(tracer))
+
+
+_PLACES: Final[Mapping[str, Callable[[Patches, RunTracer, Any], None]]] = {
+    "langchain_core.runnables.config": _patch_config,
+    "langchain_core.tracers.context": _patch_handlers,
+    "langchain_core.callbacks.manager": _patch_managers,
+    "langchain_core.language_models.chat_models": _patch_chat_models,
+    "langchain_core.language_models.llms": _patch_llms,
+    "langchain_core.retrievers": _patch_retrievers,
+    "langchain_core.embeddings.embeddings": _patch_embeddings,
+    "langchain_core.documents.compressor": _patch_compressors,
+    "langchain_core.cross_encoders": _patch_cross_encoders,
+    "langchain_core.vectorstores.base": _patch_stores,
+}
 
 
 def _langchain_modules() -> list[ModuleType]:

@@ -9,13 +9,22 @@ from opentelemetry.context import Context, create_key, get_current
 from opentelemetry.trace import Span, set_span_in_context
 
 from groundtrace.attributes import Attributes, merge_attributes
-from groundtrace.semconv import TRUNCATED, SpanKind
+from groundtrace.semconv import EMBEDDING_MODEL_NAME, LLM_MODEL_NAME, TRUNCATED, SpanKind
+from groundtrace_integrations.calls import enrich
+from groundtrace_integrations.covering import COVER_KEY
 
 if TYPE_CHECKING:
     from groundtrace_integrations.langchain.scores import SeenScores
 from groundtrace_integrations.langchain.shown import ShownDocuments
 
 RUN_KEY: Final = create_key("groundtrace-langchain-run")
+
+# What a client below these does is the same operation once more.
+_COVERING: Final = frozenset({SpanKind.LLM, SpanKind.EMBEDDING})
+_MODEL_KEYS: Final[Mapping[str, str]] = {
+    SpanKind.LLM: LLM_MODEL_NAME,
+    SpanKind.EMBEDDING: EMBEDDING_MODEL_NAME,
+}
 
 MAX_OPEN_RUNS: Final = 4_096
 """Beyond this many, the oldest run is taken for one whose end will never be told."""
@@ -87,7 +96,18 @@ class Run:
         context = set_span_in_context(self.span, base)
         # The new context is nobody else's yet; through its own methods each key would cost a copy.
         dict.__setitem__(context, RUN_KEY, self)
+        dict.__setitem__(context, COVER_KEY, self if self.kind in _COVERING else None)
         return context
+
+    @property
+    def model(self) -> str | None:
+        """The model that it calls, where it is known."""
+        name = self.attributes.get(_MODEL_KEYS.get(self.kind, ""))
+        return name if isinstance(name, str) else None
+
+    def enrich(self, attributes: Attributes) -> None:
+        """Add what a layer below found out; counts add up, what is known already stays."""
+        enrich(self.attributes, attributes)
 
     def close(self) -> bool:
         """Mark the run ended; False when it was already."""

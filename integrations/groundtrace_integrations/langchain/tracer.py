@@ -12,18 +12,17 @@ from groundtrace import semconv
 from groundtrace.attributes import Attributes
 from groundtrace.context import context_attributes
 from groundtrace.guard import guarded
-from groundtrace.scope import suppressed
 from groundtrace.semconv import GenAIOperation, SpanKind
-from groundtrace.settings import TraceSettings, current_settings
+from groundtrace.settings import TraceSettings
+from groundtrace_integrations.calls import OK, CallTracer
 from groundtrace_integrations.langchain.metadata import (
     metadata_attributes,
     session_attributes,
     tag_attributes,
 )
-from groundtrace_integrations.langchain.outcome import is_cancelled, is_control_flow
 from groundtrace_integrations.langchain.runs import RUN_KEY, Run, RunMap
-
-_OK: Final = Status(StatusCode.OK)
+from groundtrace_integrations.outcome import is_cancelled, is_control_flow
+from groundtrace_integrations.peers import Peers
 
 _OPERATIONS: Final = {
     SpanKind.LLM: GenAIOperation.CHAT.value,
@@ -34,31 +33,27 @@ _OPERATIONS: Final = {
 }
 
 
-class RunTracer:
+class RunTracer(CallTracer):
     """Opens and closes the spans of runs. One per instrumented process; safe from any thread."""
 
     def __init__(
-        self, tracer: Tracer, *, settings: TraceSettings | None = None, separate: bool = False
+        self,
+        tracer: Tracer,
+        *,
+        settings: TraceSettings | None = None,
+        peers: Peers | None = None,
+        separate: bool = False,
     ) -> None:
-        """Without ``settings`` those of ``groundtrace.instrument()`` hold, as they are at each call.
-
-        ``separate`` starts a trace of its own for each run without a parent run, whatever span is current.
-        """
-        self._tracer = tracer
-        self._settings = settings
+        """``separate`` starts a trace of its own for each run without a parent run, whatever span is current."""
+        super().__init__(tracer, settings=settings, peers=peers)
         self._separate = separate
-        self.active = True
         self.runs = RunMap(self._abandon)
 
-    @property
-    def settings(self) -> TraceSettings:
-        """What may go into spans now."""
-        return self._settings or current_settings()
-
-    @property
-    def off(self) -> bool:
-        """Whether nothing may be recorded now: uninstrumented, or suppressed in this context."""
-        return not self.active or suppressed()
+    def stop(self) -> None:
+        """Record nothing from now on, and end whatever is still open."""
+        super().stop()
+        for run in self.runs.clear():
+            self._abandon(run)
 
     def begin(
         self,
@@ -102,11 +97,6 @@ class RunTracer:
             self._conclude(run, error)
         run.span.end()
 
-    def drop_all(self) -> None:
-        """End whatever is still open."""
-        for run in self.runs.clear():
-            self._abandon(run)
-
     def parent_of(self, parent_run_id: UUID | None) -> Run | None:
         """Return the open run with this id."""
         return self.runs.get(parent_run_id)
@@ -143,7 +133,7 @@ class RunTracer:
         if error is None or is_control_flow(error):
             if run.cancelled or (error is not None and is_cancelled(error)):
                 run.attributes[semconv.CANCELLED] = True
-            span.set_status(_OK)
+            span.set_status(OK)
         else:
             run.attributes[semconv.ERROR_TYPE] = type(error).__qualname__
             span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))

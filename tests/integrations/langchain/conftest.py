@@ -15,7 +15,7 @@ def traced(spans: SpanRecorder) -> Iterator[SpanRecorder]:
     before = get_current()
     try:
         yield spans
-        assert instrumentor._run_tracer is None or len(instrumentor._run_tracer.runs) == 0
+        assert instrumentor._call_tracer is None or len(instrumentor._call_tracer.runs) == 0
         assert get_current() is before
     finally:
         detach(attach(before))

@@ -218,7 +218,7 @@ def test_a_fault_of_ours_costs_the_app_nothing(
 
 
 def test_runs_whose_end_is_never_told_make_room(traced: SpanRecorder) -> None:
-    tracer: Any = LangChainInstrumentor()._run_tracer
+    tracer: Any = LangChainInstrumentor()._call_tracer
     tracer.runs = RunMap(tracer._abandon, limit=2)
     streams = [streaming_model().stream("hi") for _ in range(3)]
     for stream in streams:
