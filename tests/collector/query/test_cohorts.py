@@ -256,3 +256,30 @@ async def test_names_in_metrics_and_dimensions_are_values_not_sql(store: Store) 
 
     assert table["cohorts"][0]["key"] == "yes"
     assert table["cohorts"][0]["metrics"][odd]["n"] == 0
+
+
+async def test_a_persons_score_replaces_the_evaluators_in_a_table(filled: Store) -> None:
+    async def mean() -> float:
+        table = await cohort_table(filled, CohortQuery(by="encoder", metrics="score:groundedness"))
+        return float(table["cohorts"][0]["metrics"]["score:groundedness"]["value"])
+
+    assert await mean() == pytest.approx((0.2 + 0.6 + 0.4) / 3)
+
+    await filled.insert("scores", [score("a", Score=1.0, Source="human")])
+    assert await mean() == pytest.approx((1.0 + 0.6 + 0.4) / 3)
+
+    await filled.insert("scores", [score("b", Score=0.0, SpanId="1", Source="human"), score("c", Score=0.1)])
+    assert await mean() == pytest.approx((1.0 + 0.6 + 0.1) / 3)
+
+
+async def test_a_bound_project_sees_neither_traces_nor_scores_of_another(store: Store) -> None:
+    await store.insert("traces", [trace("a", Project="mine"), trace("b", Project="theirs")])
+    await store.insert(
+        "scores", [score("a", Score=0.9, Project="theirs"), score("a", Score=0.1, Project="mine")]
+    )
+    mine = TraceFilter(project="mine", where="project like '%'")
+
+    table = await cohort_table(store, CohortQuery(by="project", metrics="score:groundedness", filter=mine))
+
+    (cohort,) = table["cohorts"]
+    assert (cohort["key"], cohort["metrics"]["score:groundedness"]["value"]) == ("mine", 0.1)

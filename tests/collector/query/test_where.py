@@ -50,7 +50,8 @@ TRACES: list[dict[str, Any]] = [
 ]
 SPAN = """
     INSERT INTO otel_traces (Timestamp, TraceId, SpanId, SpanName, ServiceName, Project, SpanAttributes)
-    SELECT '2026-11-21 10:00:00', {trace:String}, '1', 'chat', 'shop', 'app', mapFromArrays({keys:Array(String)}, {texts:Array(String)})
+    SELECT '2026-11-21 10:00:00', {trace:String}, '1', 'chat', 'shop', 'app',
+        mapFromArrays({keys:Array(String)}, {texts:Array(String)})
 """
 DOCUMENTS = {
     "Project": "app",
