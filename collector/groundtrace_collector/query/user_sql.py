@@ -22,8 +22,9 @@ _TOO_COSTLY = {
 async def run_user_sql(store: Store, text: str, *, project: str | None) -> dict[str, Any]:
     """The answer to one SELECT: ``{"columns": [name, …], "rows": [{name: value, …}, …]}``.
 
-    Of columns that share a name the last stands. Times are ISO 8601 UTC, maps objects; NaN and infinities are null. Raises ApiError 400 "bad_sql" for what is
-    refused, cannot be run or costs too much, and StoreDownError when the store does not answer.
+    Of columns that share a name the last stands. Times are ISO 8601 UTC, maps objects; NaN and infinities are
+    null. Raises ApiError 400 "bad_sql" for what is refused, cannot be run or costs too much, and StoreDownError
+    when the store does not answer.
     """
     safe = make_safe(text, project=project)
 
