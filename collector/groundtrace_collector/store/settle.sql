@@ -1,5 +1,6 @@
 -- Recomputes the rows of the traces that some commits touched. Every rule about a whole trace is here.
--- The tables are temporary: each settling makes them anew on its own handle.
+-- The tables are temporary: each settling makes them anew on its own handle. A trace is known by its project and
+-- its id: a sender who takes another project's ids must not get at that project's spans and texts.
 
 -- Which traces, and between which instants all of their spans lie: the new spans' own times, and those that
 -- the trace's row already knows. A trace's row always covers every span settled so far.
@@ -43,28 +44,28 @@ LIMIT 1 BY Project, TraceId, SpanId;
 CREATE OR REPLACE TEMPORARY TABLE covered ENGINE = Memory AS
 WITH calls AS
 (
-    SELECT TraceId, SpanId, ParentSpanId, ScopeName, Timestamp, TokensPrompt, TokensCompletion
+    SELECT Project, TraceId, SpanId, ParentSpanId, ScopeName, Timestamp, TokensPrompt, TokensCompletion
     FROM spans
     WHERE Kind = 'LLM' AND (TokensPrompt IS NOT NULL OR TokensCompletion IS NOT NULL OR CostUsd IS NOT NULL)
 )
-SELECT call.TraceId AS TraceId, arrayJoin([call.ParentSpanId, parent.ParentSpanId]) AS SpanId
+SELECT call.Project AS Project, call.TraceId AS TraceId, arrayJoin([call.ParentSpanId, parent.ParentSpanId]) AS SpanId
 FROM calls AS call
-LEFT ANY JOIN (SELECT TraceId, SpanId, ParentSpanId FROM spans) AS parent
-    ON call.TraceId = parent.TraceId AND call.ParentSpanId = parent.SpanId
+LEFT ANY JOIN (SELECT Project, TraceId, SpanId, ParentSpanId FROM spans) AS parent
+    ON call.Project = parent.Project AND call.TraceId = parent.TraceId AND call.ParentSpanId = parent.SpanId
 UNION ALL
-SELECT TraceId, arrayJoin(arrayFlatten(arrayMap(scope -> scope.2,
+SELECT Project, TraceId, arrayJoin(arrayFlatten(arrayMap(scope -> scope.2,
     arrayFilter((scope, i) -> i < length(scopes) AND length(scope.2) = length(scopes[-1].2), scopes, arrayEnumerate(scopes))))) AS SpanId
 FROM
 (
-    SELECT TraceId, arraySort(scope -> scope.1, groupArray((Began, SpanIds))) AS scopes
+    SELECT Project, TraceId, arraySort(scope -> scope.1, groupArray((Began, SpanIds))) AS scopes
     FROM
     (
-        SELECT TraceId, TokensPrompt, TokensCompletion, ScopeName, min(Timestamp) AS Began, groupArray(SpanId) AS SpanIds
+        SELECT Project, TraceId, TokensPrompt, TokensCompletion, ScopeName, min(Timestamp) AS Began, groupArray(SpanId) AS SpanIds
         FROM calls
-        WHERE TraceId IN (SELECT TraceId FROM calls GROUP BY TraceId HAVING uniqExact(ScopeName) > 1)
-        GROUP BY TraceId, TokensPrompt, TokensCompletion, ScopeName
+        WHERE (Project, TraceId) IN (SELECT Project, TraceId FROM calls GROUP BY Project, TraceId HAVING uniqExact(ScopeName) > 1)
+        GROUP BY Project, TraceId, TokensPrompt, TokensCompletion, ScopeName
     )
-    GROUP BY TraceId, TokensPrompt, TokensCompletion
+    GROUP BY Project, TraceId, TokensPrompt, TokensCompletion
     HAVING length(scopes) > 1
 );
 
@@ -129,10 +130,10 @@ FROM
     SELECT
         span.*,
         bitShiftLeft(multiIf(span.ParentSpanId = '', 0, parent.SpanId = '', 1, 2)::UInt64, 62) + toUnixTimestamp64Nano(span.Timestamp)::UInt64 AS place,
-        span.Kind = 'LLM' AND (span.TraceId, span.SpanId) NOT IN (SELECT TraceId, SpanId FROM covered) AS is_call
+        span.Kind = 'LLM' AND (span.Project, span.TraceId, span.SpanId) NOT IN (SELECT Project, TraceId, SpanId FROM covered) AS is_call
     FROM spans AS span
-    LEFT ANY JOIN (SELECT TraceId, SpanId FROM spans) AS parent
-        ON span.TraceId = parent.TraceId AND span.ParentSpanId = parent.SpanId
+    LEFT ANY JOIN (SELECT Project, TraceId, SpanId FROM spans) AS parent
+        ON span.Project = parent.Project AND span.TraceId = parent.TraceId AND span.ParentSpanId = parent.SpanId
 )
 GROUP BY Project, TraceId;
 
@@ -149,13 +150,13 @@ WITH
         part -> JSONExtractString(part, 'content'),
         arrayFilter(part -> JSONExtractString(part, 'type') = 'text', JSONExtractArrayRaw(message, 'parts'))), '\n') AS message_text
 SELECT
-    TraceId, SpanId,
+    Project, TraceId, SpanId,
     unwrapped(InputText, ['question', 'query', 'input', 'inputs', 'user_input', 'prompt', 'text']) AS Input,
     unwrapped(OutputText, ['answer', 'output', 'outputs', 'result', 'response', 'text', 'content']) AS Output
 FROM
 (
     SELECT
-        TraceId, SpanId,
+        Project, TraceId, SpanId,
         -- What a user said last; an LLM's own input.value is the provider's request.
         arrayLast((key, value) -> value = 'user' AND match(key, '^(llm[.]|gen_ai[.])input_messages?[.].*[.]role$'),
             mapKeys(SpanAttributes), mapValues(SpanAttributes)) AS user_role,
@@ -180,11 +181,11 @@ FROM
             SpanAttributes['gen_ai.task.output']) AS OutputText
     FROM otel_traces
     WHERE Timestamp >= (SELECT min(FirstSpanAt) FROM settling) AND Timestamp <= (SELECT max(LastSpanAt) FROM settling)
-        AND (TraceId, SpanId) IN (
-            SELECT TraceId, QuerySpanId FROM settling WHERE QuerySpanId != ''
+        AND (Project, TraceId, SpanId) IN (
+            SELECT Project, TraceId, QuerySpanId FROM settling WHERE QuerySpanId != ''
             UNION ALL
-            SELECT TraceId, AnswerSpanId FROM settling WHERE AnswerSpanId != '')
-    LIMIT 1 BY TraceId, SpanId
+            SELECT Project, TraceId, AnswerSpanId FROM settling WHERE AnswerSpanId != '')
+    LIMIT 1 BY Project, TraceId, SpanId
 );
 
 -- The documents of each trace's last retriever and last reranker, best first. A reranker's output seldom
@@ -192,20 +193,20 @@ FROM
 -- documents of a trace are looked at, no more.
 CREATE OR REPLACE TEMPORARY TABLE documents ENGINE = Memory AS
 SELECT
-    TraceId,
+    Project, TraceId,
     groupArray(1000)((SpanId, Stage, Rank, DocumentId, Score, ContentHash)) AS List,
     arrayFilter(x -> x.6 != 0, List) AS WithText
 FROM
 (
-    SELECT TraceId, SpanId, Stage, Rank, DocumentId, Score, ContentHash
+    SELECT Project, TraceId, SpanId, Stage, Rank, DocumentId, Score, ContentHash
     FROM retrieved_documents
     WHERE Timestamp >= (SELECT min(FirstSpanAt) FROM settling) AND Timestamp <= (SELECT max(LastSpanAt) FROM settling)
         AND toStartOfFiveMinutes(Timestamp) >= toStartOfFiveMinutes((SELECT min(FirstSpanAt) FROM settling))
         AND toStartOfFiveMinutes(Timestamp) <= toStartOfFiveMinutes((SELECT max(LastSpanAt) FROM settling))
-        AND TraceId IN (SELECT TraceId FROM settling WHERE LastRetriever != '' OR LastReranker != '')
-    LIMIT 1 BY TraceId, SpanId, Stage, Rank
+        AND (Project, TraceId) IN (SELECT Project, TraceId FROM settling WHERE LastRetriever != '' OR LastReranker != '')
+    LIMIT 1 BY Project, TraceId, SpanId, Stage, Rank
 )
-GROUP BY TraceId;
+GROUP BY Project, TraceId;
 
 INSERT INTO traces
 (
@@ -237,7 +238,7 @@ SELECT
 FROM
 (
     SELECT
-        trace.* EXCEPT (TraceId), trace.TraceId AS TraceId,
+        trace.* EXCEPT (Project, TraceId), trace.Project AS Project, trace.TraceId AS TraceId,
         query.Input AS Query,
         answer.Output AS Answer,
         document.WithText AS WithText,
@@ -245,7 +246,7 @@ FROM
         arraySort(x -> x.3, arrayFilter(x -> x.2 = 'rerank_out' AND x.1 = LastReranker, document.List)) AS Reranked,
         if(notEmpty(Reranked), Reranked, Retrieved) AS Context
     FROM settling AS trace
-    LEFT ANY JOIN texts AS query ON trace.TraceId = query.TraceId AND trace.QuerySpanId = query.SpanId
-    LEFT ANY JOIN texts AS answer ON trace.TraceId = answer.TraceId AND trace.AnswerSpanId = answer.SpanId
-    LEFT ANY JOIN documents AS document ON trace.TraceId = document.TraceId
+    LEFT ANY JOIN texts AS query ON trace.Project = query.Project AND trace.TraceId = query.TraceId AND trace.QuerySpanId = query.SpanId
+    LEFT ANY JOIN texts AS answer ON trace.Project = answer.Project AND trace.TraceId = answer.TraceId AND trace.AnswerSpanId = answer.SpanId
+    LEFT ANY JOIN documents AS document ON trace.Project = document.Project AND trace.TraceId = document.TraceId
 );

@@ -12,7 +12,7 @@ from groundtrace_collector.collector import Collector
 from tests.collector.otlp import otlp_request
 
 PROTOBUF = {"content-type": "application/x-protobuf"}
-SECRET = "kestrel"
+SECRET = "kestrel"  # noqa: S105  (not a password)
 """A word that stands in every text of the other project, and nowhere else."""
 
 

@@ -314,3 +314,69 @@ def test_a_request_that_names_the_keys_own_project_is_not_walked() -> None:
 @pytest.mark.parametrize("body", [b"\xff", PROJECT_ATTRIBUTE.encode(), b""])
 def test_bytes_that_are_no_request_are_left_to_the_gate(body: bytes) -> None:
     assert only_of(body, "mine") == (body, 0, "")
+
+
+async def test_a_trace_that_takes_anothers_ids_gets_none_of_its_texts(two: Two) -> None:
+    # The same trace, the same spans, no texts: what is shown of it can only be the other project's.
+    ids = [f"00000000000000a{number}" for number in range(1, 5)]
+    kinds = ("CHAIN", "EMBEDDING", "RETRIEVER", "LLM")
+    spans = [
+        {
+            "trace_id": THEIRS,
+            "span_id": span_id,
+            "parent_span_id": "" if span_id == ids[0] else ids[0],
+            "kind": kind,
+            # The attribute is there, so the span is taken for the one with the question or the answer.
+            "attributes": {"input.value": " ", "output.value": " "},
+        }
+        for span_id, kind in zip(ids, kinds, strict=True)
+    ]
+    headers = PROTOBUF | two.headers["mine"]
+    await two.door.client.post("/v1/traces", content=otlp_request(spans), headers=headers)
+    # And once more with theirs, so that one settling computes both traces.
+    await two.door.collector.settler.idle()
+    for project, span in (("theirs", "b1"), ("mine", "b2")):
+        more = otlp_request([{"trace_id": THEIRS, "span_id": f"00000000000000{span}"}])
+        await two.door.client.post("/v1/traces", content=more, headers=PROTOBUF | two.headers[project])
+    await two.door.collector.settler.idle()
+
+    mine = await two.door.client.get(f"/api/v1/traces/{THEIRS}", headers=two.headers["mine"])
+    (row,) = await two.door.collector.store.query(
+        "SELECT * FROM traces FINAL WHERE TraceId = {id:String} AND Project = 'mine'", {"id": THEIRS}
+    )
+
+    assert mine.json()["project"] == "mine"
+    assert SECRET not in mine.text
+    assert SECRET not in str(row)
+    theirs = await two.door.client.get(f"/api/v1/traces/{THEIRS}", headers=two.headers["theirs"])
+    assert theirs.json()["query"] == f"where is the {SECRET}?"
+
+
+async def test_spans_of_two_projects_with_one_id_are_settled_apart(two: Two) -> None:
+    from groundtrace_collector.store.settler import settle
+
+    spans = [{"trace_id": THEIRS, "span_id": "00000000000000a1", "attributes": {"input.value": "mine"}}]
+    await two.door.client.post(
+        "/v1/traces", content=otlp_request(spans), headers=PROTOBUF | two.headers["mine"]
+    )
+    store = two.door.collector.store
+    await two.door.collector.settler.idle()
+    seqs = [row["Seq"] for row in await store.query("SELECT DISTINCT Seq FROM otel_traces")]
+
+    # Both traces in one settling, as after a restart.
+    version = store.next_seq()
+    await store.settling.run(lambda driver: settle(driver, seqs, version=version))
+
+    rows = await store.query(
+        "SELECT Project, Query, ContextIds, SpanCount FROM traces FINAL WHERE TraceId = {id:String} ORDER BY Project",
+        {"id": THEIRS},
+    )
+    assert rows == [
+        {"Project": "mine", "Query": "mine", "ContextIds": [], "SpanCount": 1},
+        {
+            "Project": "theirs",
+            "Query": f"where is the {SECRET}?",
+            "ContextIds": [f"doc-{SECRET}"],
+            "SpanCount": 4,
+        },
+    ]
