@@ -52,11 +52,11 @@ class ContextRelevance(QueryToContext):
         evidence = tuple(
             cover(list(terms.values()), wanted, passage, index) for index, passage in enumerate(case.context)
         )
-        best = max(evidence, key=lambda piece: piece.score)
+        rank, best = max(enumerate(evidence, start=1), key=lambda ranked: ranked[1].score)
         lacks = f"; it lacks: {', '.join(best.missing)}" if best.missing else ""
         return Verdict(
             score=best.score,
-            explanation=f"passage {best.passage} covers {best.score:.0%} of the query{lacks}",
+            explanation=f"passage {rank} covers {best.score:.0%} of the query{lacks}",
             evidence=evidence,
         )
 

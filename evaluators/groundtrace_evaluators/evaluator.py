@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -59,19 +59,14 @@ class Evaluator(ABC):
     def evaluate_case(self, case: Case) -> Score:
         """Score one case; never raises for what a case may hold."""
         started = time.perf_counter()
-        verdict = self._verdict(case)
-        return Score(
-            name=self.name,
-            score=verdict.score,
-            label=verdict.label,
-            status=verdict.status,
-            explanation=verdict.explanation,
-            evidence=verdict.evidence,
-            method=self.method,
-            version=self.version,
-            cost_usd=verdict.cost_usd,
-            latency_ms=(time.perf_counter() - started) * 1000.0,
-        )
+        lacking = self.lacking(case)
+        if lacking is not None:
+            return self._score(lacking, started)
+        try:
+            return self._score(self.judge(case), started)
+        except Exception as exc:  # a scheduled run must survive any one case, whoever wrote the evaluator
+            logger.exception("evaluator %s %s failed on a case", self.name, self.version)
+            return self._score(fault(exc), started)
 
     async def aevaluate_case(self, case: Case) -> Score:
         """Score one case without holding up the event loop."""
@@ -85,17 +80,30 @@ class Evaluator(ABC):
         """Whether ``score`` lies on the bad side of the threshold."""
         return score > self.threshold if self.direction == "lower" else score < self.threshold
 
-    def _verdict(self, case: Case) -> Verdict:
+    def lacking(self, case: Case) -> Verdict | None:
+        """``SKIPPED`` with the names of the parts that are needed and absent; None when all are there."""
         absent = [field for field in Field if field in self.needs and not case.has(field)]
-        if absent:
-            return Verdict(status=Status.SKIPPED, explanation=f"the case has no {_listed(absent)}")
-        try:
-            return self.judge(case)
-        except Exception as exc:  # a scheduled run must survive any one case, whoever wrote the evaluator
-            logger.exception("evaluator %s %s failed on a case", self.name, self.version)
-            return Verdict(status=Status.ERROR, explanation=f"{type(exc).__name__}: {exc}", cost_usd=None)
+        if not absent:
+            return None
+        parts = " and no ".join(field.words for field in absent)
+        return Verdict(status=Status.SKIPPED, explanation=f"the case has no {parts}")
+
+    def _score(self, verdict: Verdict, started: float) -> Score:
+        """Raises ValueError when ``judge`` decided on a number that is no score."""
+        return Score(
+            name=self.name,
+            score=verdict.score,
+            label=verdict.label,
+            status=verdict.status,
+            explanation=verdict.explanation,
+            evidence=verdict.evidence,
+            method=self.method,
+            version=self.version,
+            cost_usd=verdict.cost_usd,
+            latency_ms=(time.perf_counter() - started) * 1000.0,
+        )
 
 
-def _listed(fields: Sequence[Field]) -> str:
-    words = [field.value.replace("_", " ") for field in fields]
-    return " and no ".join(words)
+def fault(exc: BaseException) -> Verdict:
+    """What stands in the ledger for a case on which an evaluator raised."""
+    return Verdict(status=Status.ERROR, explanation=f"{type(exc).__name__}: {exc}", cost_usd=None)

@@ -40,7 +40,7 @@ def test_the_best_passage_counts_and_evidence_has_each() -> None:
         (0, 0.0, ("river", "Aare")),
         (1, 1.0, ()),
     ]
-    assert score.explanation == "passage 1 covers 100% of the query"
+    assert score.explanation == "passage 2 covers 100% of the query"
 
 
 def test_a_wanted_figure_that_is_not_there_is_named() -> None:

@@ -1,5 +1,5 @@
 import logging
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
@@ -108,6 +108,61 @@ def test_a_failure_inside_an_evaluator_is_a_status(caplog: pytest.LogCaptureFixt
     )
     assert score.cost_usd is None
     assert "evaluator fragile 7 failed" in caplog.text
+
+
+class Boastful(Fragile):
+    """Gives a number that is no score."""
+
+    name: ClassVar[str] = "boastful"
+
+    def judge(self, case: Case) -> Verdict:
+        return Verdict(score=7.0, explanation=case.answer)
+
+
+def test_a_number_out_of_range_is_a_status_not_an_exception() -> None:
+    score = Boastful().evaluate_case(Case(answer="x"))
+
+    assert (score.status, score.score) == (Status.ERROR, None)
+    assert score.explanation == "ValueError: score must be a number in [0, 1], got 7.0"
+
+
+@pytest.mark.parametrize(
+    ("parts", "error", "message"),
+    [
+        pytest.param(
+            {"context": ("a", "b"), "context_ids": ("1",)},
+            ValueError,
+            "context_ids must hold one for each of context, got 1 for 2",
+            id="ids of some passages",
+        ),
+        pytest.param(
+            {"retrieved_ids": ("a",), "retrieved_scores": (0.1, 0.2)},
+            ValueError,
+            "retrieved_scores must hold one for each of retrieved_ids, got 2 for 1",
+            id="more scores than ids",
+        ),
+        pytest.param(
+            {"retrieved_ids": ("a",), "retrieved_scores": (float("nan"),)},
+            ValueError,
+            r"retrieved_scores\[0\] must be a finite number, got nan",
+            id="a score of nan",
+        ),
+        pytest.param(
+            {"retrieved_ids": ("a",), "retrieved_scores": ("0.1",)},
+            TypeError,
+            r"retrieved_scores\[0\] must be a number, got str",
+            id="a score of text",
+        ),
+        pytest.param(
+            {"cached_query": 7}, TypeError, "cached_query must be a string or None, got int", id="a number"
+        ),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(
+    parts: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        Case(**parts)
 
 
 def test_failing_a_threshold_follows_the_direction() -> None:
