@@ -57,11 +57,11 @@ async def _run(folder: Path, traces: int, reads: int) -> dict[str, object]:
     try:
         if (await count_traces(store, TraceQuery()))["traces"] == 0:
             await _fill(store, traces)
-        results = {"stored": await count_traces(store, TraceQuery())}
+        results: dict[str, object] = {"stored": await count_traces(store, TraceQuery())}
         for name, read in _reads(store).items():
             results[name] = await _cost(read, reads)
             print(f"{name}: {results[name]}", file=sys.stderr)
-        return dict(results)
+        return results
     finally:
         await store.close()
 

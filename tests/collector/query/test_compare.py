@@ -22,7 +22,7 @@ QUERY = {"by": "encoder", "base": "old", "candidate": "new"}
 
 async def _compare(store: Store, metrics: str, **changes: Any) -> dict[str, dict[str, Any]]:
     """The metrics of each cohort by its key."""
-    query = CompareQuery(**{**QUERY, "metrics": metrics, "filter": UNTIL, **changes})  # type: ignore[arg-type]
+    query = CompareQuery(**{**QUERY, "metrics": metrics, "filter": UNTIL, **changes})
     found = await compare(store, query)
     return {cohort["key"]: cohort["metrics"] for cohort in found["cohorts"]}
 
