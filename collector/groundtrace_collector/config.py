@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -34,17 +34,29 @@ class CollectorConfig(BaseModel):
         4318, ge=0, le=65535, description="Port of pages, API and OTLP/HTTP; 0 takes a free one."
     )
     grpc_port: int | None = Field(4317, ge=0, le=65535, description="Port of OTLP/gRPC; None for no gRPC.")
+    allow_host: tuple[str, ...] = Field(
+        (), description="Further names that HTTP answers to, such as a proxy's; separated by commas."
+    )
+    log_format: Literal["human", "json"] = Field(
+        "human", description="How log lines look: for people, or one JSON object each."
+    )
     worker: bool = Field(default=True, description="Start a worker process that runs the jobs.")
     retention_days: int = Field(30, ge=1, le=36_500, description="Days a span is kept.")
     body_bytes: int = Field(16 << 20, ge=1 << 10, description="Largest request body taken, as sent.")
     inflated_bytes: int = Field(64 << 20, ge=1 << 10, description="Largest request body taken, inflated.")
     attribute_bytes: int = Field(1 << 20, ge=64, description="Longest attribute value kept; the rest is cut.")
+    stall_s: float = Field(30.0, gt=0, description="Time a request's body may stop arriving.")
     waiting_bytes: int = Field(128 << 20, ge=1 << 20, description="Bytes that may wait for a commit.")
     commit_bytes: int = Field(16 << 20, ge=1 << 20, description="Bytes of requests in one commit, at most.")
     linger_ms: int = Field(20, ge=0, le=1_000, description="Time a commit waits for company.")
     settle_ms: int = Field(1_000, ge=0, le=60_000, description="Time between two settlings, at least.")
     wait_s: float = Field(10.0, gt=0, description="Time a request waits for a store that is down.")
     memory_bytes: int = Field(2 << 30, ge=512 << 20, description="Memory that the embedded engine may take.")
+
+    @field_validator("allow_host", mode="before")
+    @classmethod
+    def _split_hosts(cls, given: object) -> object:
+        return tuple(filter(None, map(str.strip, given.split(",")))) if isinstance(given, str) else given
 
     @field_validator("store")
     @classmethod

@@ -22,7 +22,7 @@ PROTOBUF: Final = "application/x-protobuf"
 JSON: Final = "application/json"
 
 # google.rpc.Code of each HTTP status that senders get
-_RPC_CODES = {400: 3, 401: 16, 403: 7, 413: 8, 415: 3, 429: 8, 503: 14}
+_RPC_CODES = {400: 3, 401: 16, 403: 7, 408: 4, 413: 8, 415: 3, 429: 8, 503: 14}
 _UNKNOWN = 2
 
 
@@ -47,7 +47,8 @@ def http_status(error: GroundtraceError) -> tuple[int, dict[str, str]]:
     if isinstance(error, UnavailableError):
         return 503, {"Retry-After": str(error.retry_after_s)}
     if isinstance(error, ApiError):
-        return error.status, {}
+        # The rest of a body that stopped may still come: it is no next request.
+        return error.status, {"Connection": "close"} if error.status == 408 else {}
     if isinstance(error, DecodeError):
         return 400, {}
     if isinstance(error, StoreDownError):

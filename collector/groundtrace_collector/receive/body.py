@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from starlette.requests import Request
 
-from groundtrace_collector.errors import TooLargeError
+from groundtrace_collector.errors import ApiError, TooLargeError
 
 
 def announced_bytes(request: Request) -> int:
@@ -13,15 +15,28 @@ def announced_bytes(request: Request) -> int:
     return int(text) if text.isdigit() else 0
 
 
-async def read_body(request: Request, *, limit: int) -> bytes:
-    """The whole body, as sent; raises TooLargeError beyond ``limit`` bytes, before reading where announced."""
-    if announced_bytes(request) > limit:
-        raise TooLargeError(f"the body has {announced_bytes(request)} bytes; at most {limit} are taken")
+async def read_body(request: Request, *, limit: int, stall_s: float) -> bytes:
+    """The whole body, as sent.
+
+    Raises TooLargeError beyond ``limit`` bytes, before reading where announced; ApiError 408 when nothing
+    more comes for ``stall_s`` seconds.
+    """
+    announced = announced_bytes(request)
+    if announced > limit:
+        raise TooLargeError(f"the body has {announced} bytes; at most {limit} are taken")
     parts: list[bytes] = []
     size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > limit:
-            raise TooLargeError(f"the body has more than {limit} bytes")
-        parts.append(part)
+    try:
+        async with asyncio.timeout(stall_s) as stall:
+            async for part in request.stream():
+                stall.reschedule(asyncio.get_running_loop().time() + stall_s)
+                size += len(part)
+                if size > limit:
+                    raise TooLargeError(f"the body has more than {limit} bytes")
+                parts.append(part)
+    except TimeoutError as error:
+        whole = f" of {announced}" if announced else ""
+        raise ApiError(
+            408, "stalled", f"the body stopped after {size}{whole} bytes: nothing came for {stall_s:g} s"
+        ) from error
     return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -17,6 +17,8 @@ else:
 
 ENCODINGS = ("gzip", "deflate", "zstd")
 _IsalError = cast("type[Exception]", isal_zlib.error)  # its stub calls the class an instance
+# Each part costs a copy of what follows it: half a million empty ones would keep the server busy for an hour.
+_MOST_PARTS = 100
 _GZIP_BITS, _ZLIB_BITS, _RAW_BITS = 31, 15, -15
 
 
@@ -54,6 +56,8 @@ def _inflate(body: bytes, name: str, limit: int) -> bytes:
     parts: list[bytes] = []
     room = limit
     while body or not parts:  # gzip and zstd bodies may be several in a row
+        if len(parts) == _MOST_PARTS:
+            raise DecodeError(f"the {name} body has more than {_MOST_PARTS} parts: send it as one")
         inflater = _inflater(name, body)
         part = inflater.decompress(body, room + 1)
         if len(part) > room:

@@ -20,7 +20,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from groundtrace_collector.app import create_app
 from groundtrace_collector.collector import Collector
 from tests.collector.conftest import BASE_URL, Send
-from tests.collector.otlp import new_trace_id, otlp_request
+from tests.collector.otlp import SpanDict, new_trace_id, otlp_request
 
 PROTOBUF = {"content-type": "application/x-protobuf"}
 
@@ -85,6 +85,8 @@ async def test_every_encoding_is_inflated(
         pytest.param(b"not gzip at all, this", {"content-encoding": "gzip"}, 400, "gzip body is damaged", id="no-gzip"),
         pytest.param(b"", {"content-encoding": "gzip"}, 400, "cut short", id="empty-gzip"),
         pytest.param(b"\x28\xb5\x2f\xfd\x00", {"content-encoding": "zstd"}, 400, "zstd body", id="cut-zstd"),
+        pytest.param(gzip.compress(b"") * 101, {"content-encoding": "gzip"}, 400, "more than 100 parts", id="gzip-members"),
+        pytest.param(zstd.compress(b"") * 101, {"content-encoding": "zstd"}, 400, "more than 100 parts", id="zstd-frames"),
         pytest.param(one_span(), {"content-encoding": "br"}, 415, "send gzip, deflate, zstd", id="brotli"),
         pytest.param(one_span(), {"content-type": "text/plain"}, 415, "Content-Type 'text/plain'", id="text"),
         pytest.param(one_span(), {"content-type": ""}, 415, "Content-Type ''", id="no-type"),
@@ -115,7 +117,7 @@ async def test_a_body_of_unknown_length_is_limited_as_it_comes(client: httpx.Asy
 async def test_refused_spans_are_counted_in_a_partial_success(
     client: httpx.AsyncClient, collector: Collector
 ) -> None:
-    spans = [{"trace_id": new_trace_id()}, {"trace_id": new_trace_id(), "start_ns": 1}]
+    spans: list[SpanDict] = [{"trace_id": new_trace_id()}, {"trace_id": new_trace_id(), "start_ns": 1}]
     response = await client.post("/v1/traces", content=otlp_request(spans), headers=PROTOBUF)
     partial = ExportTraceServiceResponse.FromString(response.content).partial_success
 
