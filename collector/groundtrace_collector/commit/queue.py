@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import logging
 import secrets
 from collections import deque
@@ -13,12 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+import xxhash
+
 from groundtrace_collector.commit.recent import RecentBodies
 from groundtrace_collector.commit.segment import Segment, left_over, write_segment
 from groundtrace_collector.commit.sync import sync_filesystem
 from groundtrace_collector.config import CollectorConfig
 from groundtrace_collector.errors import ApiError, StoreError, StoreParseError, UnavailableError
-from groundtrace_collector.gate.frame import DIGEST_BYTES, frame
+from groundtrace_collector.gate.frame import frame
 from groundtrace_collector.gate.gate import CheckedRequest
 from groundtrace_collector.gate.rewrite import canonicalise
 from groundtrace_collector.store.driver import Driver
@@ -85,6 +86,7 @@ class CommitQueue:
         self._syncs = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit-sync")
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = self._closed = False
+        self._store_fails = False
         self.ready = asyncio.Event()
         """Set once everything that an earlier process left is in the store."""
 
@@ -137,10 +139,13 @@ class CommitQueue:
 
     async def _until_done(self, waiting: _Waiting) -> None:
         done, _ = await asyncio.wait([waiting.done], timeout=self._config.wait_s)
+        if not done and not self._store_fails:  # it is only slow: give it as long again, twice
+            done, _ = await asyncio.wait([waiting.done], timeout=2 * self._config.wait_s)
         if not done and waiting in self._waiting:
             self._waiting.remove(waiting)
             self._waiting_bytes -= waiting.size
-            waiting.done.set_exception(UnavailableError("the store does not answer", retry_after_s=5))
+            reason = "the store does not answer" if self._store_fails else "the store is behind"
+            waiting.done.set_exception(UnavailableError(reason, retry_after_s=5))
         # One that is in a segment will be stored, if only by the next start: its answer is worth waiting for.
         await asyncio.shield(waiting.done)
 
@@ -213,9 +218,11 @@ class CommitQueue:
                 raise
             except StoreError as error:
                 logger.warning("The store did not take segment %s, trying again: %s", segment.token, error)
+                self._store_fails = True
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LAST_RETRY_S)
             else:
+                self._store_fails = False
                 return
 
     async def _separate(self, batch: list[_Waiting], error: StoreParseError) -> None:
@@ -309,8 +316,13 @@ class CommitQueue:
 
 
 def digest_of(body: bytes, project: str) -> bytes:
-    """What a body is known by within a project: 16 bytes of its BLAKE2b hash."""
-    return hashlib.blake2b(body, digest_size=DIGEST_BYTES, key=project.encode()[:64]).digest()
+    """What a body is known by within a project: 16 bytes.
+
+    Not a cryptographic hash: whoever makes two bodies collide drops a request of their own.
+    """
+    known = xxhash.xxh3_128(project.encode() + b"\0")
+    known.update(body)
+    return known.digest()
 
 
 def _insert(driver: Driver, segment: Segment) -> None:

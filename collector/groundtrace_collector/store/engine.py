@@ -12,8 +12,7 @@ CONFIG_FILE = "engine.xml"
 SCHEMA_FILE = "otlp.proto"
 ENGINE_FOLDER = "engine"
 
-# ClickHouse sizes its caches for a machine of its own (5 GB each). Background pools stay at two threads,
-# and parts that a merge replaced go after seconds, not minutes, so that a store is as small as its data.
+# ClickHouse sizes its caches for a machine of its own (5 GB each); this is a guest on someone's laptop.
 _CONFIG = """<clickhouse>
   <mark_cache_size>67108864</mark_cache_size>
   <index_mark_cache_size>33554432</index_mark_cache_size>

@@ -44,6 +44,12 @@ _INGEST_SETTINGS: dict[str, Any] = {
     # A deduplication token stands for a block, and the blocks of a retry must be the same ones.
     "max_threads": 1,
     "max_insert_threads": 1,
+    # Merges build these; a commit's own part is small enough to be read without.
+    "exclude_materialize_skip_indexes_on_insert": "idx_span_attr_key,idx_span_attr_value",
+    # One block goes through expressions of some hundred nodes: planning them costs more than it saves.
+    "short_circuit_function_evaluation": "disable",
+    "query_plan_enable_optimizations": 0,
+    "compile_expressions": 0,
     "date_time_input_format": "best_effort",
     "input_format_null_as_default": 1,
 }
@@ -51,6 +57,8 @@ _SETTLE_SETTINGS: dict[str, Any] = {
     "max_threads": 1,
     "max_insert_threads": 1,
     "max_partitions_per_insert_block": 0,
+    "compile_expressions": 0,
+    "compile_aggregate_expressions": 0,
     # settle.sql names a trace's column as the span's that it is made of.
     "prefer_column_name_to_alias": 1,
 }
