@@ -20,6 +20,10 @@ from groundtrace_evaluators.errors import EvaluatorError, EvaluatorLoadError, Un
 from groundtrace_evaluators.evaluator import Evaluator, Verdict
 from groundtrace_evaluators.groundedness import Groundedness
 from groundtrace_evaluators.hallucination_score import HallucinationScore
+from groundtrace_evaluators.margin import Margin, ScoreMargin, score_margin
+from groundtrace_evaluators.ndcg import NdcgAtK, ndcg_at_k
+from groundtrace_evaluators.recall import RecallAtK, recall_at_k
+from groundtrace_evaluators.reciprocal_rank import ReciprocalRank, reciprocal_rank
 from groundtrace_evaluators.registry import ENTRY_POINT_GROUP, evaluate, get, names
 from groundtrace_evaluators.score import Evidence, Score, Status
 
@@ -35,11 +39,20 @@ __all__ = [
     "Field",
     "Groundedness",
     "HallucinationScore",
+    "Margin",
+    "NdcgAtK",
+    "RecallAtK",
+    "ReciprocalRank",
     "Score",
+    "ScoreMargin",
     "Status",
     "UnknownEvaluatorError",
     "Verdict",
     "evaluate",
     "get",
     "names",
+    "ndcg_at_k",
+    "recall_at_k",
+    "reciprocal_rank",
+    "score_margin",
 ]

@@ -14,6 +14,10 @@ _BUILT_IN = {
     "embedding_similarity": "embedding_similarity:EmbeddingSimilarity",
     "groundedness": "groundedness:Groundedness",
     "hallucination_score": "hallucination_score:HallucinationScore",
+    "margin": "margin:Margin",
+    "mrr": "reciprocal_rank:ReciprocalRank",
+    "ndcg_at_k": "ndcg:NdcgAtK",
+    "recall_at_k": "recall:RecallAtK",
 }
 
 
