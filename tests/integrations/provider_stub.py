@@ -226,14 +226,14 @@ def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:  # noqa: C901 
             self.send_header("content-length", str(len(content)))
             self.send_header("x-request-id", "req_1")
             self.send_header("retry-after-ms", "1")
-            self.end_headers()
+            self._end_headers()
             self.wfile.write(content)
 
         def _stream(self, reply: Reply) -> None:
             self.send_response(200)
             self.send_header("content-type", "text/event-stream")
             self.send_header("transfer-encoding", "chunked")
-            self.end_headers()
+            self._end_headers()
             try:
                 for event in reply.events or ():
                     name = f"event: {event['type']}\n" if "type" in event else ""
@@ -246,6 +246,12 @@ def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:  # noqa: C901 
                 self.wfile.write(b"0\r\n\r\n")
             except OSError:
                 self.close_connection = True  # the reader left early
+
+        def _end_headers(self) -> None:
+            # Frameworks keep clients for ever, some of them beyond their event loop.
+            self.send_header("connection", "close")
+            self.close_connection = True
+            self.end_headers()
 
         def _chunk(self, text: str) -> None:
             content = text.encode()

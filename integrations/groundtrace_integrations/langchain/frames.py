@@ -197,7 +197,9 @@ def around_async_stream(tracer: RunTracer, kind: SpanKind) -> Wrap:
                     except BaseException as thrown:  # noqa: BLE001 - handed on to the stream itself
                         step = functools.partial(inner.athrow, thrown)
             finally:
-                await _stepped_async(slot, inner.aclose)
+                # One that nobody holds any more is closed by the event loop, and so is ours: at once.
+                if not inner.ag_running:
+                    await _stepped_async(slot, inner.aclose)
 
         return stream
 
