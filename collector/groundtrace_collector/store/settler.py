@@ -85,7 +85,7 @@ class Settler:
                 if not self._closing:
                     took_s = loop.time() - began
                     # Under load settlings are longer and fewer, and leave most of the time to commits.
-                    await asyncio.sleep(max(self._every_s - took_s, 2 * took_s if self._every_s else 0.0))
+                    await asyncio.sleep(max(self._every_s - took_s, 3 * took_s if self._every_s else 0.0))
 
     async def _resume(self) -> None:
         """Take up where an earlier process ended: its last minute may have been settled in part."""
