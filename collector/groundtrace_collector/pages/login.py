@@ -43,7 +43,11 @@ async def form(request: Request) -> Response:
 @router.post("/login")
 async def log_in(request: Request) -> Response:
     """Check the key and hand it to the browser; a wrong one is 401 with the form."""
-    sent = parse_qs((await read_body(request, limit=_FORM_BYTES)).decode(errors="replace"))
+    sent = parse_qs(
+        (await read_body(request, limit=_FORM_BYTES, stall_s=collector_of(request).config.stall_s)).decode(
+            errors="replace"
+        )
+    )
     token = sent.get("key", [""])[0].strip()
     wanted = _local(sent.get("next", [""])[0])
     try:

@@ -10,6 +10,7 @@ from groundtrace_collector.access.caller import Called
 from groundtrace_collector.api.jobs import Dispatching
 from groundtrace_collector.errors import ApiError
 from groundtrace_collector.pages import static
+from groundtrace_collector.pages.api_docs import docs_page
 from groundtrace_collector.pages.cohorts import cohorts_page
 from groundtrace_collector.pages.compare import compare_page
 from groundtrace_collector.pages.encoders import encoders_page
@@ -18,6 +19,7 @@ from groundtrace_collector.pages.listing import trace_list
 from groundtrace_collector.pages.page import Page, rendered
 from groundtrace_collector.pages.route import PageRoute
 from groundtrace_collector.pages.settings import settings_page
+from groundtrace_collector.pages.sql import sql_page
 from groundtrace_collector.pages.trace import trace_page
 from groundtrace_collector.query.traces import get_trace
 from groundtrace_collector.state import collector_of
@@ -39,13 +41,6 @@ class DatasetsPage(PlainPage):
     """What datasets will be."""
 
     section: ClassVar[str] = "datasets"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SqlPage(PlainPage):
-    """That SQL is not there yet."""
-
-    section: ClassVar[str] = "sql"
 
 
 @router.get("/")
@@ -106,9 +101,16 @@ async def datasets(_caller: Called) -> Response:
 
 
 @router.get("/sql")
-async def sql(_caller: Called) -> Response:
-    """A sentence, until there is SQL."""
-    return rendered(SqlPage(title="SQL", message="This page is not there yet."))
+async def sql(request: Request, caller: Called) -> Response:
+    """A question in SQL and its rows; a refused one is 400 with the form."""
+    page = await sql_page(collector_of(request).store, request.query_params, caller.project)
+    return rendered(page, status=400 if page.error else 200)
+
+
+@router.get("/docs")
+async def docs(request: Request, _caller: Called) -> Response:
+    """The API, described."""
+    return rendered(docs_page(request.app.openapi()))
 
 
 @router.get("/settings")

@@ -11,9 +11,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any, ClassVar
 
 import sqlglot
 from sqlglot import exp
+from sqlglot.dialects.clickhouse import ClickHouse
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
@@ -37,7 +39,7 @@ LONGEST_TEXT = 20_000
 _KEYWORDS_BEFORE_PARENTHESIS = frozenset(
     """
     SELECT FROM WHERE AND OR NOT IN AS ON USING OVER BY HAVING WHEN THEN ELSE CASE BETWEEN LIKE ILIKE IS LIMIT
-    OFFSET DISTINCT WITH JOIN EXCEPT EXISTS ROWS RANGE GLOBAL ANY ALL INTERVAL WINDOW ASOF SEMI ANTI
+    OFFSET DISTINCT WITH JOIN EXCEPT EXISTS ROWS RANGE GLOBAL INTERVAL WINDOW ASOF SEMI ANTI
     """.split()  # noqa: SIM905 - reads as words
 )
 _IDENTIFIER = re.compile(r"[\w .:%@+-]{1,128}")
@@ -69,6 +71,16 @@ _ALLOWED_NODES = (
 _REFUSED_NODES = (exp.Command, exp.Lateral, exp.UDTF, exp.Unnest, exp.Columns, exp.Parameter, exp.Placeholder)
 
 
+class _AsWritten(ClickHouse):
+    """ClickHouse's dialect, with each function kept under the name that the user wrote.
+
+    sqlglot's own renames some to another dialect's: length("x") to CHAR_LENGTH, which takes no array.
+    """
+
+    class Parser(ClickHouse.Parser):
+        FUNCTIONS: ClassVar[dict[str, Any]] = {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SafeSql:
     """SQL that was rendered from a checked tree, and the values bound to it."""
@@ -88,7 +100,7 @@ def make_safe(text: str, *, project: str | None) -> SafeSql:
         _check_node(node)
     _rename_ctes(tree)
     _filter_tables(tree, project)
-    statement = tree.sql("clickhouse", comments=False, identify=True)
+    statement = tree.sql(_AsWritten, comments=False, identify=True)
     _check_words(statement)
     return SafeSql(statement=statement, parameters={} if project is None else {"project": project})
 
@@ -103,7 +115,7 @@ def _parse(text: str) -> exp.Select:
     if len(text) > LONGEST_TEXT:
         raise _refuse(f"the text is {len(text)} characters long; at most {LONGEST_TEXT} are taken")
     try:
-        statements = [tree for tree in sqlglot.parse(text, dialect="clickhouse") if tree is not None]
+        statements = [tree for tree in sqlglot.parse(text, dialect=_AsWritten) if tree is not None]
     except (SqlglotError, RecursionError) as exc:
         raise _refuse(f"this is not one SELECT that can be read: {_first_line(exc)}") from exc
     if len(statements) != 1:

@@ -14,9 +14,9 @@ any_value row_number rank dense_rank ntile first_value last_value nth_value lagI
 _TEXT = """
 base64Decode base64Encode concat concatWithSeparator empty endsWith extract extractAll hex initcap left length
 lengthUTF8 char_length like lower lowerUTF8 lcase match multiSearchAny ngramDistance normalizeUTF8NFC notEmpty
-notLike ilike position positionCaseInsensitive locate regexpExtract replace replaceAll replaceOne
-replaceRegexpAll replaceRegexpOne reverse right rtrim ltrim trim trimBoth trimLeft trimRight splitByChar
-splitByString splitByRegexp startsWith substring substringUTF8 substr tokens toString upper upperUTF8 ucase
+notLike ilike position POSITION positionCaseInsensitive locate regexpExtract replace replaceAll replaceOne
+replaceRegexpAll replaceRegexpOne reverse right rtrim ltrim trim TRIM trimBoth trimLeft trimRight splitByChar
+splitByString splitByRegexp startsWith substring SUBSTRING substringUTF8 substr tokens toString upper upperUTF8 ucase
 JSONExtract JSONExtractArrayRaw JSONExtractBool JSONExtractFloat JSONExtractInt JSONExtractKeys
 JSONExtractRaw JSONExtractString JSONHas JSONLength JSONType isValidJSON simpleJSONExtractString toJSONString
 """

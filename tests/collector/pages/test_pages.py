@@ -12,7 +12,7 @@ from tests.collector.otlp import new_trace_id
 from tests.collector.pages.markup import table_rows
 from tests.collector.pages.rag import UNSUPPORTED, ledger_row, rag_spans
 
-PAGES = ("/", "/cohorts", "/compare", "/evaluations", "/encoders", "/datasets", "/sql", "/settings")
+PAGES = ("/", "/cohorts", "/compare", "/evaluations", "/encoders", "/datasets", "/sql", "/settings", "/docs")
 
 
 @pytest.mark.parametrize("path", PAGES)

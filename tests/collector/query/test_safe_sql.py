@@ -46,11 +46,18 @@ def test_every_table_read_is_filtered_to_the_project(text: str) -> None:
         "SELECT toStartOfHour(StartedAt) AS hour, uniqExact(Session) FROM traces GROUP BY hour",
         "SELECT arrayJoin(RetrievedIds) AS d, count() FROM traces GROUP BY d ORDER BY count() DESC LIMIT 5",
         "SELECT if(Status IN ('ok', 'unset'), 1, 0), CAST(SpanCount AS Float64) FROM traces",
+        "SELECT length(RetrievedIds), date_trunc('hour', StartedAt), any(Query), trim(Answer) FROM traces GROUP BY ALL",
         "SELECT CASE WHEN Incomplete THEN 'late' ELSE 'whole' END FROM traces -- a comment",
     ],
 )
 def test_what_people_ask_is_let_through(text: str) -> None:
     assert make_safe(text, project=None).statement.startswith(("SELECT", "WITH"))
+
+
+def test_functions_keep_the_names_that_the_user_wrote() -> None:
+    safe = make_safe("SELECT length(Tags), toStartOfHour(StartedAt) FROM traces", project=None)
+
+    assert safe.statement.startswith('SELECT length("Tags"), toStartOfHour("StartedAt") FROM')
 
 
 def test_a_text_in_the_sql_cannot_end_its_quotes() -> None:
