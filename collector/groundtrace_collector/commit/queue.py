@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 import xxhash
+from google.protobuf.message import DecodeError as ProtobufError
 
 from groundtrace_collector.commit.recent import RecentBodies
 from groundtrace_collector.commit.segment import Segment, left_over, write_segment
@@ -158,7 +159,7 @@ class CommitQueue:
                 await asyncio.sleep(self._config.linger_ms / 1_000)
             batch = self._take()
             if batch:
-                await self._commit(batch)
+                await self._commit_guarded(batch)
             if not self._waiting:
                 self._arrived.clear()
                 if self._closing:
@@ -177,6 +178,13 @@ class CommitQueue:
             size += waiting.size
             batch.append(waiting)
         return batch
+
+    async def _commit_guarded(self, batch: list[_Waiting]) -> None:
+        try:
+            await self._commit(batch)
+        except Exception:  # a fault of ours may cost one batch its answer, never all that come after
+            logger.exception("A commit failed")
+            _fail(batch, UnavailableError("the collector failed; its log says why", retry_after_s=5))
 
     async def _commit(self, batch: list[_Waiting]) -> None:
         """Store a batch and answer its senders, each with success or with what went wrong."""
@@ -233,15 +241,22 @@ class CommitQueue:
             await self._commit(batch[half:])
             return
         (culprit,) = batch
-        canonical = canonicalise(culprit.body)
+        canonical = _canonical(culprit.body)
         if canonical != culprit.body:
             culprit.body = canonical
             await self._commit(batch)
             return
-        name = f"{self._store.next_seq():020d}.request"
-        await self._in_thread(self._files, lambda: (self._quarantine / name).write_bytes(culprit.body))
-        logger.error("A request that the store cannot decode was put aside as %s: %s", name, error)
+        await self._put_aside(culprit, error)
         _fail(batch, ApiError(400, "undecodable", f"the store cannot decode this request: {error}"))
+
+    async def _put_aside(self, culprit: _Waiting, error: StoreParseError) -> None:
+        name = f"{self._store.next_seq():020d}.request"
+        try:
+            await self._in_thread(self._files, lambda: (self._quarantine / name).write_bytes(culprit.body))
+        except OSError as fault:
+            logger.error("A request that the store cannot decode was dropped (%s): %s", fault, error)
+        else:
+            logger.error("A request that the store cannot decode was put aside as %s: %s", name, error)
 
     def _remember(self, segment: Segment, digests: list[bytes]) -> None:
         self._recent.add(digests)
@@ -323,6 +338,14 @@ def digest_of(body: bytes, project: str) -> bytes:
     known = xxhash.xxh3_128(project.encode() + b"\0")
     known.update(body)
     return known.digest()
+
+
+def _canonical(body: bytes) -> bytes:
+    """The body as protobuf writes it, or as it is where the gate let pass what protobuf does not read."""
+    try:
+        return canonicalise(body)
+    except ProtobufError:
+        return body
 
 
 def _insert(driver: Driver, segment: Segment) -> None:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from groundtrace_collector.app import create_app
 from groundtrace_collector.collector import Collector
 from groundtrace_collector.commit.queue import CommitQueue
 from groundtrace_collector.config import CollectorConfig
-from groundtrace_collector.errors import UnavailableError
-from groundtrace_collector.gate.gate import CheckedRequest
+from groundtrace_collector.errors import ApiError, UnavailableError
+from groundtrace_collector.gate.frame import varint
+from groundtrace_collector.gate.gate import CheckedRequest, Limits, check
 from groundtrace_collector.store.store import Store
 from tests.collector.conftest import BASE_URL
 from tests.collector.otlp import new_trace_id, otlp_request
@@ -180,6 +183,45 @@ async def test_a_request_that_only_protobuf_understands_spoils_no_other(
     )
 
     assert await count(store) == 2
+
+
+def field(number: int, content: bytes) -> bytes:
+    return varint(number << 3 | 2) + varint(len(content)) + content
+
+
+def undecodable() -> bytes:
+    """A request that the gate lets pass and neither ClickHouse nor protobuf's own class can decode."""
+    span = Span(trace_id=b"t" * 16, span_id=b"s" * 8, start_time_unix_nano=time.time_ns()).SerializeToString()
+    spans = field(2, field(2, span + b"\x28\x01"))  # the name as a number: ClickHouse refuses it
+    resource = field(1, field(3, b"\xff"))  # entity_refs, which the gate does not know, broken
+    return field(1, resource + spans)
+
+
+async def test_a_request_that_nobody_can_decode_is_put_aside_and_spoils_no_other(
+    collector: Collector,
+) -> None:
+    limits = Limits.at(time.time_ns(), retention_days=1, attribute_bytes=1 << 20)
+    bad, good = check(undecodable(), limits), request(new_trace_id())
+    refused, accepted = await asyncio.wait_for(
+        asyncio.gather(collector.commits.submit(bad), collector.commits.submit(good), return_exceptions=True),
+        timeout=20,
+    )
+
+    assert isinstance(refused, ApiError)
+    assert (refused.status, refused.code) == (400, "undecodable")
+    assert accepted is None
+    assert await count(collector.store) == 1
+    (aside,) = (collector.config.data_dir / "quarantine").iterdir()
+    assert aside.read_bytes() == bad.body
+
+
+async def test_a_culprit_that_cannot_be_put_aside_is_refused_all_the_same(collector: Collector) -> None:
+    bad = CheckedRequest(body=undecodable(), spans=1)
+    (collector.config.data_dir / "quarantine").rmdir()
+    with pytest.raises(ApiError, match="cannot decode"):
+        await asyncio.wait_for(collector.commits.submit(bad), timeout=20)
+
+    await asyncio.wait_for(collector.commits.submit(request(new_trace_id())), timeout=20)
 
 
 async def test_a_closed_queue_refuses_and_leaves_no_segment(
