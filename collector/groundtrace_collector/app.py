@@ -24,7 +24,7 @@ from groundtrace_collector.receive.answers import http_status
 
 logger = logging.getLogger(__name__)
 
-_ROUTED = (
+ROUTED = (
     otlp_http, health, saved, traces, cohorts, compare, scores, feedback, jobs, sql, keys, login, pages,
 )  # fmt: skip
 _CODES = {404: "not_found", 405: "method_not_allowed"}
@@ -40,11 +40,11 @@ def create_app(collector: Collector) -> FastAPI:
         openapi_url="/openapi.json",
     )
     app.state.collector = collector
-    for module in _ROUTED:
+    for module in ROUTED:
         check_routes(module.router.routes)
         app.include_router(module.router)
     app.add_middleware(Gatekeeper, keys=collector.keys)
-    app.add_middleware(Door, hosts=hosts_of(collector.config.host))
+    app.add_middleware(Door, hosts=hosts_of(collector.config.host, collector.config.allow_host))
     app.add_exception_handler(GroundtraceError, _answer_expected)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(HTTPException, _answer_http)

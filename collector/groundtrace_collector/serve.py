@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING
 
 import uvicorn
 from fastapi import FastAPI
 
+from groundtrace_collector.access.keyring import Keyring
+from groundtrace_collector.access.local import offered
 from groundtrace_collector.config import CollectorConfig
 from groundtrace_collector.door import is_loopback
 from groundtrace_collector.errors import ConfigError
@@ -20,31 +24,32 @@ from groundtrace_collector.ports import listen
 from groundtrace_collector.store.owner import Ownership
 from groundtrace_collector.supervisor import WorkerProcess
 
+if TYPE_CHECKING:
+    from groundtrace_collector.collector import Collector
+    from groundtrace_collector.receive.otlp_grpc import GrpcServer
+
 logger = logging.getLogger(__name__)
 
 _DRAIN_S = 15  # for requests in flight, once the server stops
+_EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (where the worker finds us)
 
 
 def serve(config: CollectorConfig) -> None:
     """Serve ``config`` until SIGTERM or SIGINT; prints the server's URL once it answers.
 
-    Raises ConfigError, StoreOwnedError and MissingExtraError before anything has been opened.
+    Raises ConfigError, StoreOwnedError and MissingExtraError in one line, before anything is answered.
     """
-    if not is_loopback(config.host):
-        raise ConfigError(
-            f"--host {config.host} would let others on the network in, and this version has no API keys: "
-            "serve on 127.0.0.1, and put a proxy that authenticates in front"
-        )
     with _owned(config) as ownership, listen(config.host, config.port) as listener:
-        port = int(listener.getsockname()[1])
-        config = config.model_copy(update={"port": port})
-        url = f"http://{f'[{config.host}]' if ':' in config.host else config.host}:{port}"
+        config = config.model_copy(update={"port": int(listener.getsockname()[1])})
+        url = _url(config.host, config.port)
         if ownership is not None:
             ownership.announce(url)
-        if config.grpc_port is not None:
-            logger.warning("this version takes OTLP over HTTP only; --no-grpc silences this line")
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_run(config, listener, url))
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 @contextmanager
@@ -64,23 +69,72 @@ async def _run(config: CollectorConfig, listener: socket.socket, url: str) -> No
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    worker = WorkerProcess(url) if config.worker else None
+    async with AsyncExitStack() as stack:
+        grpc_server = _grpc_server(config)
+        if grpc_server is not None:
+            stack.push_async_callback(grpc_server.close, 0)
+            config = config.model_copy(update={"grpc_port": grpc_server.port})
+        collector = await stack.enter_async_context(_collecting(config))
+        await check_binding(config, collector.keys)
+        stack.enter_context(offered(config.data_dir, collector.keys.admit("local")))
+        if grpc_server is not None:
+            await grpc_server.start(collector)
+            # Before the collector closes, so that what is in flight is stored and answered.
+            stack.push_async_callback(grpc_server.close, _DRAIN_S)
+        await _answer(collector, listener, url, stop)
+    logger.info("stopped")
+
+
+async def _answer(collector: Collector, listener: socket.socket, url: str, stop: asyncio.Event) -> None:
+    """Answer HTTP until ``stop`` is set; with a worker beside, where it is wanted."""
+    from groundtrace_collector.app import create_app
+
+    config = collector.config
+    worker = None
+    if config.worker:
+        reached_at = _url(_EVERY_ADDRESS.get(config.host, config.host), config.port)
+        worker = WorkerProcess(reached_at, secret=collector.keys.admit("worker"))
 
     def started() -> None:
+        logger.info("answering at %s, pid %d, store %s", url, os.getpid(), config.data_dir)
         sys.stdout.write(f"{url}\n")
         sys.stdout.flush()
         if worker is not None:
             worker.start()
 
-    async with _collecting(config) as app:
-        server = _Server(_uvicorn_config(app), started=started)
-        stopping = asyncio.create_task(server.stop_when(stop))
-        try:
-            await server.serve(sockets=[listener])
-        finally:
-            stopping.cancel()
-            if worker is not None:
-                await worker.close()
+    server = _Server(_uvicorn_config(create_app(collector)), started=started)
+    stopping = asyncio.create_task(server.stop_when(stop))
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        stopping.cancel()
+        if worker is not None:
+            await worker.close()
+
+
+async def check_binding(config: CollectorConfig, keys: Keyring) -> None:
+    """Raise ConfigError where others could reach a collector that asks for no key."""
+    if not is_loopback(config.host) and await keys.is_open():
+        raise ConfigError(
+            f"--host {config.host} lets others on the network in, and there is no API key yet: make one with "
+            f"`groundtrace keys create NAME --role admin --store {config.store}`"
+        )
+
+
+def _grpc_server(config: CollectorConfig) -> GrpcServer | None:
+    """A server on the gRPC port; None where none is wanted, or where the library is missing."""
+    if config.grpc_port is None:
+        return None
+    try:
+        from groundtrace_collector.receive.otlp_grpc import GrpcServer
+    except ModuleNotFoundError as error:
+        if error.name != "grpc":
+            raise
+        logger.warning(
+            "OTLP over HTTP only: grpcio is not installed. Run: pip install 'groundtrace[grpc]' (or --no-grpc)"
+        )
+        return None
+    return GrpcServer(config)
 
 
 def _uvicorn_config(app: FastAPI) -> uvicorn.Config:
@@ -98,14 +152,13 @@ def _uvicorn_config(app: FastAPI) -> uvicorn.Config:
 
 
 @asynccontextmanager
-async def _collecting(config: CollectorConfig) -> AsyncIterator[FastAPI]:
-    """The application of a running collector; what it took is stored when the block is left."""
-    from groundtrace_collector.app import create_app
+async def _collecting(config: CollectorConfig) -> AsyncIterator[Collector]:
+    """A collector that runs; what it took is stored when the block is left."""
     from groundtrace_collector.collector import open_collector
 
     collector = await open_collector(config)
     try:
-        yield create_app(collector)
+        yield collector
     finally:
         await collector.close()
 

@@ -16,10 +16,14 @@ _STOP_S = 5.0
 
 
 class WorkerProcess:
-    """Runs `groundtrace worker` against this server, again whenever it ends, until closed."""
+    """Runs `groundtrace worker` against this server, again whenever it ends, until closed.
 
-    def __init__(self, url: str) -> None:
+    It comes in with ``secret``.
+    """
+
+    def __init__(self, url: str, *, secret: str) -> None:
         self._url = url
+        self._secret = secret
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -42,6 +46,8 @@ class WorkerProcess:
         return await asyncio.create_subprocess_exec(
             sys.executable, "-m", "groundtrace_collector.cli", "worker",
             "--url", self._url, "--parent-pid", str(os.getpid()),
+            # Not among the arguments, which every user of the machine can read.
+            env={**os.environ, "GROUNDTRACE_API_KEY": self._secret},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=sys.stderr.fileno(),  # stdout is for data
         )  # fmt: skip

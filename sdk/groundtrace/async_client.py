@@ -59,6 +59,10 @@ class AsyncClient:
         """POST JSON to any path of the API."""
         return await self._answer(calls.post(path, body))
 
+    async def delete(self, path: str) -> Answer:
+        """DELETE any path of the API."""
+        return await self._answer(calls.delete(path))
+
     async def _answer(self, call: Call) -> Answer:
         import httpx
 

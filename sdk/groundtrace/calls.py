@@ -39,6 +39,11 @@ def post(path: str, body: object) -> Call:
     return Call(method="POST", path=path, params={}, body=body)
 
 
+def delete(path: str) -> Call:
+    """Return a DELETE."""
+    return Call(method="DELETE", path=path, params={})
+
+
 def _text(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat()

@@ -59,6 +59,10 @@ class Client:
         """POST JSON to any path of the API."""
         return self._answer(calls.post(path, body))
 
+    def delete(self, path: str) -> Answer:
+        """DELETE any path of the API."""
+        return self._answer(calls.delete(path))
+
     def _answer(self, call: Call) -> Answer:
         import httpx
 

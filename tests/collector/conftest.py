@@ -161,6 +161,8 @@ class ServeProcess:
 def serve(tmp_path: Path) -> Iterator[ServeProcess]:
     """A server that runs; `serve.url`, `serve.pid`, `serve.signal`, `serve.start` again on the same store."""
     process = ServeProcess(tmp_path / "store", tmp_path / "serve.log")
-    process.start()
-    yield process
-    process.stop()
+    try:
+        process.start()
+        yield process
+    finally:
+        process.stop()

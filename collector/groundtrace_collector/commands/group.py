@@ -22,6 +22,7 @@ COMMANDS = {
     "sql": "Run one SELECT over the collector's tables.",
     "jobs": "Add, list, run, pause and remove evaluation jobs.",
     "eval": "Run evaluators over traces once, or list them.",
+    "keys": "Make, list and revoke API keys.",
     "migrate": "Bring a store's schema up to date.",
 }
 """Name and one line of help of each subcommand; its module is `commands/NAME.py`, its object `command`."""

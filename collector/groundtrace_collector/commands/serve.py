@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import sys
 from typing import Any
 
 import click
@@ -16,6 +14,13 @@ import click
 @click.option("--grpc-port", type=int, help="Port of OTLP/gRPC. [4317]")
 @click.option("--no-grpc", is_flag=True, help="Take no OTLP/gRPC.")
 @click.option(
+    "--allow-host",
+    multiple=True,
+    metavar="NAME",
+    help="A further name that it answers to, such as a proxy's. Repeat for more than one.",
+)
+@click.option("--log-format", type=click.Choice(["human", "json"]), help="json: one object a line. [human]")
+@click.option(
     "--no-worker", is_flag=True, help="Start no worker process: jobs wait until one runs elsewhere."
 )
 def command(
@@ -23,6 +28,8 @@ def command(
     host: str | None,
     port: int | None,
     grpc_port: int | None,
+    allow_host: tuple[str, ...],
+    log_format: str | None,
     *,
     no_grpc: bool,
     no_worker: bool,
@@ -34,13 +41,22 @@ def command(
     as GROUNDTRACE_STORE, GROUNDTRACE_PORT and so on.
     """
     from groundtrace_collector.config import CollectorConfig
+    from groundtrace_collector.logs import log_to_stderr
     from groundtrace_collector.serve import serve
 
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="groundtrace: %(message)s")
-    given: dict[str, Any] = {"store": store, "host": host, "port": port, "grpc_port": grpc_port}
+    given: dict[str, Any] = {
+        "store": store,
+        "host": host,
+        "port": port,
+        "grpc_port": grpc_port,
+        "allow_host": allow_host or None,
+        "log_format": log_format,
+    }
     arguments = {name: value for name, value in given.items() if value is not None}
     if no_worker:
         arguments["worker"] = False
     if no_grpc:
         arguments["grpc_port"] = None
-    serve(CollectorConfig.from_env(**arguments))
+    config = CollectorConfig.from_env(**arguments)
+    log_to_stderr("groundtrace", config.log_format)
+    serve(config)

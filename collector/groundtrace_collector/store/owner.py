@@ -56,8 +56,32 @@ class Ownership:
 
 def owner_of(folder: Path) -> str:
     """Who holds the folder, in words: its pid and its address where they are known."""
+    owner = _owner(folder)
+    try:
+        return f"pid {owner['pid']} at {owner['address']}"
+    except KeyError:
+        return "another process"
+
+
+def running_at(folder: Path) -> str | None:
+    """The URL of the collector that owns the folder now; None where none does, or it has not said yet."""
+    try:
+        descriptor = os.open(folder / OWNER_FILE, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        address = _owner(folder).get("address", "")
+        return address if address.startswith("http") else None
+    finally:
+        os.close(descriptor)
+    return None
+
+
+def _owner(folder: Path) -> dict[str, str]:
     try:
         owner = json.loads((folder / OWNER_FILE).read_text())
-        return f"pid {owner['pid']} at {owner['address']}"
-    except (OSError, ValueError, KeyError, TypeError):
-        return "another process"
+    except (OSError, ValueError):
+        return {}
+    return {key: str(value) for key, value in owner.items()} if isinstance(owner, dict) else {}

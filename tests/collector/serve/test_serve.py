@@ -25,7 +25,7 @@ PROTOBUF = {"content-type": "application/x-protobuf"}
 
 def run_serve(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "groundtrace_collector.cli", "serve", "--no-worker", *arguments],
+        [sys.executable, "-m", "groundtrace_collector.cli", "serve", "--no-worker", "--no-grpc", *arguments],
         capture_output=True, text=True, timeout=30, check=False,
     )  # fmt: skip
 
@@ -111,7 +111,7 @@ def test_a_taken_port_names_its_holder(serve: ServeProcess, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        pytest.param(["--host", "::"], "--host :: would let others", id="open-host"),
+        pytest.param(["--host", "::"], "--host :: lets others on the network in, and there is no API key yet: make one with `groundtrace keys", id="open-host"),
         pytest.param(["--store", "postgres://x/y"], "store: must be chdb:///absolute/path", id="other-store"),
         pytest.param(
             ["--store", "chdb://relative"], "store: must be chdb:///absolute/path", id="relative-path"
