@@ -16,7 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from groundtrace_collector.app import create_app
 from groundtrace_collector.collector import Collector
-from tests.collector.conftest import BASE_URL, Send
+from tests.collector.conftest import Send
 from tests.collector.otlp import SpanDict, new_trace_id, otlp_request
 
 PROTOBUF = {"content-type": "application/x-protobuf"}
