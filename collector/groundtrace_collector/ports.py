@@ -42,13 +42,19 @@ def holder_of(port: int) -> str | None:
         return None
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            held = {str(entry.readlink()) for entry in (process / "fd").iterdir()}
-            if held & inodes:
+            if any(_held(entry) in inodes for entry in (process / "fd").iterdir()):
                 name = (process / "comm").read_text().strip()
                 return f"pid {process.name} ({name})"
         except OSError:  # gone, or another user's
             continue
     return None
+
+
+def _held(entry: Path) -> str:
+    try:
+        return str(entry.readlink())
+    except OSError:  # closed meanwhile
+        return ""
 
 
 def _listening_inodes(port: int) -> set[str]:

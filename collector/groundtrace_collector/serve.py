@@ -125,6 +125,7 @@ def _grpc_server(config: CollectorConfig) -> GrpcServer | None:
     """A server on the gRPC port; None where none is wanted, or where the library is missing."""
     if config.grpc_port is None:
         return None
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # it writes to stderr itself, beside our own one line
     try:
         from groundtrace_collector.receive.otlp_grpc import GrpcServer
     except ModuleNotFoundError as error:

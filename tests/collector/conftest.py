@@ -122,7 +122,7 @@ class ServeProcess:
             "serve",
             "--port",
             "0",
-            "--no-grpc",
+            *(["--no-grpc"] if "--grpc-port" not in arguments else []),
             "--no-worker",
         ]
         with self._log.open("wb") as log:

@@ -1,0 +1,179 @@
+"""OTLP over gRPC: a real server and real exporters."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+
+import grpc
+import httpx
+import pytest
+from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.status_pb2 import Status
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+
+from groundtrace_collector.access.key import Role
+from groundtrace_collector.collector import Collector
+from groundtrace_collector.errors import ConfigError
+from groundtrace_collector.receive.otlp_grpc import SERVICE, GrpcServer
+from tests.collector.conftest import ServeProcess
+from tests.collector.otlp import new_trace_id, otlp_request
+
+PATH = f"/{SERVICE}/Export"
+
+
+@pytest.fixture
+async def server(collector: Collector) -> AsyncIterator[GrpcServer]:
+    server = GrpcServer(collector.config.model_copy(update={"grpc_port": 0, "inflated_bytes": 1 << 20}))
+    await server.start(collector)
+    yield server
+    await server.close(0)
+
+
+async def export(server: GrpcServer, body: bytes, *, token: str = "") -> bytes:
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(PATH)
+        metadata = (("authorization", f"Bearer {token}"),) if token else ()
+        answer: bytes = await call(body, metadata=metadata, timeout=30, compression=grpc.Compression.Gzip)
+        return answer
+
+
+async def refusal(server: GrpcServer, body: bytes, *, token: str = "") -> tuple[grpc.StatusCode, Status]:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await export(server, body, token=token)
+    trailing = dict(caught.value.trailing_metadata() or ())
+    details = trailing.get("grpc-status-details-bin", b"")
+    assert isinstance(details, bytes)
+    return caught.value.code(), Status.FromString(details)
+
+
+async def test_a_request_is_stored_and_listed(server: GrpcServer, collector: Collector) -> None:
+    trace_id = new_trace_id()
+
+    answer = await export(server, otlp_request([{"trace_id": trace_id, "name": "ask"}]))
+    await collector.settler.idle()
+
+    assert answer == b""
+    rows = await collector.store.query("SELECT TraceId, Name FROM traces FINAL")
+    assert rows == [{"TraceId": trace_id, "Name": "ask"}]
+
+
+async def test_what_is_refused_is_said_in_partial_success(server: GrpcServer) -> None:
+    old = {"trace_id": new_trace_id(), "start_ns": 1}
+
+    answer = await export(server, otlp_request([old, {"trace_id": new_trace_id()}]))
+
+    partial = ExportTraceServiceResponse.FromString(answer).partial_success
+    assert partial.rejected_spans == 1
+    assert "older than the retention" in partial.error_message
+
+
+async def test_bytes_that_are_no_request_are_an_invalid_argument(server: GrpcServer) -> None:
+    code, status = await refusal(server, b"\xff\xff")
+
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert status.code == 3
+    assert "not an ExportTraceServiceRequest" in status.message
+    assert not status.details
+
+
+@pytest.mark.parametrize("packed", [True, False], ids=["bomb", "plain"])
+async def test_what_is_too_large_is_refused_for_good(server: GrpcServer, *, packed: bool) -> None:
+    body = bytes(64 << 20) if packed else os.urandom(2 << 20)
+
+    code, status = await refusal(server, body)
+
+    assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert not status.details  # no RetryInfo: the same bytes cannot pass later
+
+
+async def test_a_collector_that_stops_says_when_to_come_again(
+    server: GrpcServer, collector: Collector
+) -> None:
+    await collector.commits.close()
+
+    code, status = await refusal(server, otlp_request([{"trace_id": new_trace_id()}]))
+
+    retry = RetryInfo()
+    assert code is grpc.StatusCode.UNAVAILABLE
+    assert status.details[0].Unpack(retry)
+    assert retry.retry_delay.seconds >= 1
+
+
+async def test_a_key_opens_it_and_its_project_stands(server: GrpcServer, collector: Collector) -> None:
+    _, token = await collector.keys.create(name="app", role=Role.INGEST, project="shop")
+    _, reader = await collector.keys.create(name="reader", role=Role.READ, project=None)
+    body = otlp_request([{"trace_id": new_trace_id()}])
+
+    assert (await refusal(server, body))[0] is grpc.StatusCode.UNAUTHENTICATED
+    assert (await refusal(server, body, token="x"))[0] is grpc.StatusCode.UNAUTHENTICATED  # noqa: S106
+    assert (await refusal(server, body, token=reader))[0] is grpc.StatusCode.PERMISSION_DENIED
+    await export(server, body, token=token)
+
+    (row,) = await collector.store.query("SELECT Project FROM otel_traces")
+    assert row == {"Project": "shop"}
+
+
+async def test_a_taken_port_is_named(collector: Collector) -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+
+        with pytest.raises(ConfigError, match=f"port {port} is taken by pid {os.getpid()} .*--grpc-port"):
+            GrpcServer(collector.config.model_copy(update={"grpc_port": port}))
+
+
+def test_a_plain_opentelemetry_exporter_is_understood(serve: ServeProcess) -> None:
+    serve.signal(signal.SIGTERM)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    serve.start("--grpc-port", str(port))
+    exporter = OTLPSpanExporter(
+        endpoint=f"127.0.0.1:{port}", insecure=True, compression=grpc.Compression.Gzip
+    )
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+
+    with provider.get_tracer("test").start_as_current_span("ask") as span:
+        trace_id = f"{span.get_span_context().trace_id:032x}"
+    provider.shutdown()
+
+    rows = httpx.post(f"{serve.url}/api/v1/sql", json={"sql": "SELECT TraceId, SpanName FROM otel_traces"})
+    assert rows.json()["rows"] == [{"TraceId": trace_id, "SpanName": "ask"}]
+    assert serve.signal(signal.SIGTERM) == 0
+    assert serve.log() == ""
+
+
+def test_without_the_library_it_says_so_and_serves_http(serve: ServeProcess) -> None:
+    serve.signal(signal.SIGTERM)
+    program = (
+        "import sys; sys.modules['grpc'] = None\n"
+        "from groundtrace_collector.cli import main\n"
+        "sys.exit(main())\n"
+    )
+    command = [sys.executable, "-c", program, "serve", "--port", "0", "--no-worker"]
+    with subprocess.Popen(
+        [*command, "--store", f"chdb://{serve.store}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as server:
+        assert server.stdout is not None
+        try:
+            url = server.stdout.readline().decode().strip()
+            healthy = httpx.get(f"{url}/healthz").status_code
+        finally:
+            server.terminate()
+        _, said = server.communicate(timeout=30)
+
+    assert healthy == 200
+    assert said.decode() == (
+        "groundtrace: OTLP over HTTP only: grpcio is not installed. "
+        "Run: pip install 'groundtrace[grpc]' (or --no-grpc)\n"
+    )
