@@ -13,7 +13,12 @@ By class, or in one call::
     evaluate("groundedness", input=context, output=answer).score
 """
 
+from groundtrace_evaluators.answer_relevance import AnswerRelevance
+from groundtrace_evaluators.cache_intent_match import CacheIntentMatch
 from groundtrace_evaluators.case import Case, Field
+from groundtrace_evaluators.citation_correctness import CitationCorrectness
+from groundtrace_evaluators.context_precision import ContextPrecision, average_precision
+from groundtrace_evaluators.context_recall import ContextRecall
 from groundtrace_evaluators.context_relevance import ContextRelevance
 from groundtrace_evaluators.embedding_similarity import EmbeddingSimilarity
 from groundtrace_evaluators.errors import EvaluatorError, EvaluatorLoadError, UnknownEvaluatorError
@@ -24,12 +29,18 @@ from groundtrace_evaluators.margin import Margin, ScoreMargin, score_margin
 from groundtrace_evaluators.ndcg import NdcgAtK, ndcg_at_k
 from groundtrace_evaluators.recall import RecallAtK, recall_at_k
 from groundtrace_evaluators.reciprocal_rank import ReciprocalRank, reciprocal_rank
+from groundtrace_evaluators.refusal import Refusal
 from groundtrace_evaluators.registry import ENTRY_POINT_GROUP, evaluate, get, names
 from groundtrace_evaluators.score import Evidence, Score, Status
 
 __all__ = [
     "ENTRY_POINT_GROUP",
+    "AnswerRelevance",
+    "CacheIntentMatch",
     "Case",
+    "CitationCorrectness",
+    "ContextPrecision",
+    "ContextRecall",
     "ContextRelevance",
     "EmbeddingSimilarity",
     "Evaluator",
@@ -43,11 +54,13 @@ __all__ = [
     "NdcgAtK",
     "RecallAtK",
     "ReciprocalRank",
+    "Refusal",
     "Score",
     "ScoreMargin",
     "Status",
     "UnknownEvaluatorError",
     "Verdict",
+    "average_precision",
     "evaluate",
     "get",
     "names",

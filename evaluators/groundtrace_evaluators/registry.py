@@ -10,6 +10,11 @@ from groundtrace_evaluators.score import Score
 ENTRY_POINT_GROUP = "groundtrace_evaluators"
 
 _BUILT_IN = {
+    "answer_relevance": "answer_relevance:AnswerRelevance",
+    "cache_intent_match": "cache_intent_match:CacheIntentMatch",
+    "citation_correctness": "citation_correctness:CitationCorrectness",
+    "context_precision": "context_precision:ContextPrecision",
+    "context_recall": "context_recall:ContextRecall",
     "context_relevance": "context_relevance:ContextRelevance",
     "embedding_similarity": "embedding_similarity:EmbeddingSimilarity",
     "groundedness": "groundedness:Groundedness",
@@ -18,6 +23,7 @@ _BUILT_IN = {
     "mrr": "reciprocal_rank:ReciprocalRank",
     "ndcg_at_k": "ndcg:NdcgAtK",
     "recall_at_k": "recall:RecallAtK",
+    "refusal": "refusal:Refusal",
 }
 
 

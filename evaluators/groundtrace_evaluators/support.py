@@ -14,7 +14,6 @@ word says least."""
 MAX_PLACES = 400
 """A word in more context sentences than this does not tell them apart; bounds the work on long contexts."""
 
-
 _GROUP_DIGITS = 3
 
 
@@ -45,6 +44,10 @@ class Support:
     def knows(self, token: Token) -> bool:
         """Whether the word occurs anywhere in the context or the query."""
         return token.form in self._asked or token.form in self._places
+
+    def telling(self, tokens: Iterable[Token]) -> list[Token]:
+        """The content tokens that the query does not say already, in order."""
+        return [token for token in content(tokens) if token.form not in self._asked]
 
     def missing(self, tokens: Iterable[Token]) -> list[Token]:
         """The content tokens that the context does not hold, in order."""
@@ -88,6 +91,15 @@ def content(tokens: Iterable[Token]) -> list[Token]:
 def weight(tokens: Iterable[Token]) -> float:
     """What it costs to miss all these tokens, each form once."""
     return sum({token.form: WEIGHTS[token.kind] for token in tokens}.values())
+
+
+def coverage(tokens: Sequence[Token], support: Support) -> float:
+    """Weighted share, in [0, 1], of what the tokens say beyond the query that the context holds anywhere.
+
+    1.0 for tokens that say nothing beyond the query.
+    """
+    total = weight(support.telling(tokens))
+    return max(0.0, 1.0 - weight(support.missing(tokens)) / total) if total else 1.0
 
 
 def _spaced_numbers(tokens: Sequence[Token]) -> set[str]:
