@@ -15,6 +15,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from groundtrace_collector.collector import Collector
 from tests.collector.verify.random_requests import random_request
+from tests.collector.verify.report import report
 from tests.collector.verify.rows import COLUMNS, differences, placed_spans
 
 AT_ONCE = 100
@@ -85,7 +86,7 @@ async def test_random_requests_are_stored_as_protobuf_reads_them(
     placed = [one for request in given for one in placed_spans(request)]
     found = [said for one in placed for said in differences(rows[one[0].trace_id.hex()], one)]
     settled = await collector.store.query("SELECT count() AS n, sum(SpanCount) AS spans FROM traces FINAL")
-    print(  # noqa: T201
+    report(
         f"differential, {media_type}: {requests:,} requests, {len(placed):,} spans, {len(found)} differences, "
         f"{time.monotonic() - began:.0f} s"
     )

@@ -20,6 +20,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from tests.collector.conftest import ServeProcess
 from tests.collector.verify.mutants import DOCUMENTS, JSON, PROTOBUF, SPANS, Mutant, mutant, rag_trace
 from tests.collector.verify.offline import read_offline
+from tests.collector.verify.report import report
 from tests.collector.verify.rows import COLUMNS, differences, placed_spans
 
 AT_ONCE = 40
@@ -140,7 +141,7 @@ def test_damaged_bodies_harm_neither_the_server_nor_their_neighbours(
         },
     )
     (tables,) = found["tables"]
-    print(  # noqa: T201
+    report(
         f"fuzz, seed {seed}: {bodies:,} damaged bodies answered {dict(tally.answers)}, "
         f"{len(tally.whole):,} whole ones, in {took_s:.0f} s; {tables}"
     )
