@@ -19,13 +19,13 @@ from groundtrace_collector.door import Door, hosts_of
 from groundtrace_collector.errors import ApiError, GroundtraceError, StoreDownError
 from groundtrace_collector.pages import login
 from groundtrace_collector.pages import routes as pages
-from groundtrace_collector.receive import health, otlp_http
+from groundtrace_collector.receive import health, otlp_http, otlp_logs
 from groundtrace_collector.receive.answers import http_status
 
 logger = logging.getLogger(__name__)
 
 ROUTED = (
-    otlp_http, health, saved, traces, cohorts, compare, scores, feedback, jobs, sql, keys, login, pages,
+    otlp_http, otlp_logs, health, saved, traces, cohorts, compare, scores, feedback, jobs, sql, keys, login, pages,
 )  # fmt: skip
 _CODES = {404: "not_found", 405: "method_not_allowed"}
 

@@ -28,18 +28,18 @@ _UNKNOWN = 2
 
 def accepted(refused: int, reason: str, media_type: str) -> Response:
     """Success; spans that were left out are counted, with the reason."""
-    response = ExportTraceServiceResponse()
+    answer = ExportTraceServiceResponse()
     if refused:
-        response.partial_success.rejected_spans = refused
-        response.partial_success.error_message = reason
-    return _response(response, 200, media_type)
+        answer.partial_success.rejected_spans = refused
+        answer.partial_success.error_message = reason
+    return response(answer, 200, media_type)
 
 
 def refused(error: GroundtraceError, media_type: str) -> Response:
     """Failure: the HTTP status of ``error``, its message in a google.rpc.Status."""
     status, headers = http_status(error)
     body = Status(code=_RPC_CODES.get(status, _UNKNOWN), message=str(error))
-    return _response(body, status, media_type, headers)
+    return response(body, status, media_type, headers)
 
 
 def http_status(error: GroundtraceError) -> tuple[int, dict[str, str]]:
@@ -56,9 +56,10 @@ def http_status(error: GroundtraceError) -> tuple[int, dict[str, str]]:
     return 500, {}
 
 
-def _response(
+def response(
     message: Message, status: int, media_type: str, headers: dict[str, str] | None = None
 ) -> Response:
+    """A message in the sender's encoding; OTLP/JSON where ``media_type`` says so."""
     content: bytes | str
     content = MessageToJson(message, indent=None) if media_type == JSON else message.SerializeToString()
     return Response(content, status_code=status, media_type=media_type, headers=headers)

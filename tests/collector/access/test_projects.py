@@ -10,7 +10,7 @@ import pytest
 
 from groundtrace_collector.access.key import Role
 from groundtrace_collector.access.policy import is_of_all_projects
-from groundtrace_collector.app import _ROUTED
+from groundtrace_collector.app import ROUTED
 from groundtrace_collector.gate.bound import PROJECT_ATTRIBUTE, only_of
 from tests.collector.access.conftest import PROTOBUF, SECRET, Door, bearer, spans_of
 from tests.collector.otlp import otlp_request
@@ -23,6 +23,7 @@ COMPARED = {"by": "project", "base": "mine", "candidate": "theirs", "metrics": "
 # {run} and {lease} are the other project's. A route that is not here makes the test fail.
 ASKED: dict[tuple[str, str], list[dict[str, Any]]] = {
     ("POST", "/v1/traces"): [{"content": spans_of(MINE, "owl"), "headers": PROTOBUF}],
+    ("POST", "/v1/logs"): [{"content": b"", "headers": PROTOBUF}],
     ("GET", "/healthz"): [{}],
     ("GET", "/readyz"): [{}],
     ("GET", "/api/v1/traces"): [{}, {"params": FILTER}, {"params": {"cohort": "theirs"}}],
@@ -92,7 +93,7 @@ SHOWN = {
 
 
 def routes() -> Iterator[tuple[str, str]]:
-    for module in _ROUTED:
+    for module in ROUTED:
         for route in module.router.routes:
             for method in route.methods or ():
                 yield method, route.path

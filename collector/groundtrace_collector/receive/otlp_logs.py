@@ -1,0 +1,62 @@
+"""`POST /v1/logs`: of log records only evaluation results are kept, as scores."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from google.protobuf.message import DecodeError as ProtobufError
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
+    ExportLogsServiceRequest,
+    ExportLogsServiceResponse,
+)
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+
+from groundtrace_collector.access.caller import Called, Caller
+from groundtrace_collector.collector import Collector
+from groundtrace_collector.errors import DecodeError, GroundtraceError
+from groundtrace_collector.query.verdicts import MAX_ITEMS, add_scores
+from groundtrace_collector.receive.answers import refused, response
+from groundtrace_collector.receive.evaluations import evaluations_in, sentence
+from groundtrace_collector.receive.otlp_body import answer_type, otlp_body
+from groundtrace_collector.state import collector_of
+
+router = APIRouter(tags=["otlp"])
+
+
+@router.post("/v1/logs", response_class=Response)
+async def export_logs(request: Request, caller: Called) -> Response:
+    """Take `gen_ai.evaluation.result` events as scores of their spans or traces.
+
+    Every other record is counted as refused in the answer's partial success, with the reason.
+    """
+    media_type = answer_type(request)
+    collector = collector_of(request)
+    try:
+        body = await otlp_body(request, collector, ExportLogsServiceRequest)
+        answer = await take_records(collector, body, caller)
+    except ClientDisconnect:
+        return Response(status_code=400)  # nobody reads it
+    except GroundtraceError as error:
+        return refused(error, media_type)
+    return response(answer, 200, media_type)
+
+
+async def take_records(collector: Collector, body: bytes, caller: Caller) -> ExportLogsServiceResponse:
+    """Store the scores in an ExportLogsServiceRequest; the answer says what was refused of it.
+
+    Raises DecodeError for other bytes, StoreDownError when the scores cannot be stored now.
+    """
+    try:
+        request = ExportLogsServiceRequest.FromString(body)
+    except ProtobufError as error:
+        raise DecodeError(f"the body is not an ExportLogsServiceRequest: {error}") from error
+    found = evaluations_in(request, caller.project)
+    for start in range(0, len(found.scores), MAX_ITEMS):
+        items = found.scores[start : start + MAX_ITEMS]
+        result = await add_scores(collector.store, items, project=caller.project)
+        found.refused.update(rejected["message"] for rejected in result["rejected"])
+    answer = ExportLogsServiceResponse()
+    if found.refused:
+        answer.partial_success.rejected_log_records = found.refused.total()
+        answer.partial_success.error_message = sentence(found.refused)
+    return answer
