@@ -54,8 +54,8 @@ class Load:
             trace_ids = [os.urandom(16).hex() for _ in range(TRACES)]
             spans = [(trace_id, f"{n:02x}" * 8) for trace_id in trace_ids for n in range(1, SPANS + 1)]
             body = otlp_request([_span(trace_id, span_id) for trace_id, span_id in spans])
-            while not await self._acknowledged(client, body):
-                await asyncio.sleep(_RETRY_S)  # noqa: ASYNC110  (a wait between tries, not for an event)
+            while not await self._acknowledged(client, body):  # noqa: ASYNC110  (a wait between tries)
+                await asyncio.sleep(_RETRY_S)
             self.acknowledged.update(spans)
             self.requests += 1
             await asyncio.sleep(self._pause_s)
