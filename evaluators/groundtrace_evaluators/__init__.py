@@ -20,6 +20,7 @@ from groundtrace_evaluators.citation_correctness import CitationCorrectness
 from groundtrace_evaluators.context_precision import ContextPrecision, average_precision
 from groundtrace_evaluators.context_recall import ContextRecall
 from groundtrace_evaluators.context_relevance import ContextRelevance
+from groundtrace_evaluators.custom import OwnEvaluator, evaluator
 from groundtrace_evaluators.embedding_similarity import EmbeddingSimilarity
 from groundtrace_evaluators.errors import EvaluatorError, EvaluatorLoadError, UnknownEvaluatorError
 from groundtrace_evaluators.evaluator import Evaluator, Verdict
@@ -52,6 +53,7 @@ __all__ = [
     "HallucinationScore",
     "Margin",
     "NdcgAtK",
+    "OwnEvaluator",
     "RecallAtK",
     "ReciprocalRank",
     "Refusal",
@@ -62,6 +64,7 @@ __all__ = [
     "Verdict",
     "average_precision",
     "evaluate",
+    "evaluator",
     "get",
     "names",
     "ndcg_at_k",

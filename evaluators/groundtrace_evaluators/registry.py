@@ -1,5 +1,6 @@
-"""Evaluators by name: the built-in ones and those that installed packages offer."""
+"""Evaluators by name: built in, made in this process, or offered by installed packages."""
 
+import re
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
@@ -27,33 +28,63 @@ _BUILT_IN = {
 }
 
 
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_made: dict[str, Evaluator | type[Evaluator]] = {}
+"""Those that the decorator made in this process; a later one of the same name takes the place of the earlier."""
+
+
 def names() -> tuple[str, ...]:
     """The names that ``get`` knows, sorted; nothing is imported to list them."""
-    return tuple(sorted(_entry_points()))
+    return tuple(sorted({*_entry_points(), *_made}))
+
+
+def check_name(name: str) -> None:
+    """Raises ValueError when an own evaluator cannot have this name."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"an evaluator's name must be snake_case, at most 64 characters, got {name!r}")
+    if name in _BUILT_IN:
+        raise ValueError(f"{name!r} is a built-in evaluator; choose another name")
+
+
+def register(made: Evaluator | type[Evaluator]) -> None:
+    """Let ``get`` find an evaluator, or a class of them, that was made in this process."""
+    check_name(made.name)
+    _made[made.name] = made
 
 
 def get(name: str) -> Evaluator:
     """A ready evaluator of this name.
 
     Built-in names cannot be taken by another package. Raises UnknownEvaluatorError with the names there
-    are, and EvaluatorLoadError when a package's entry point cannot be imported or is not an Evaluator
-    that needs no arguments.
+    are, and EvaluatorLoadError when a package's entry point cannot be imported, is no evaluator, or is a
+    class that needs arguments.
 
     >>> get("groundedness").direction
     'higher'
     """
+    if name in _made:
+        return _ready(name, _made[name], "this process")
     point = _entry_points().get(name)
     if point is None:
         raise UnknownEvaluatorError(f"no evaluator is named {name!r}; there are: {', '.join(names())}")
     try:
-        found = point.load()()
+        loaded = point.load()
     except Exception as exc:
         raise EvaluatorLoadError(f"evaluator {name!r} cannot be loaded from {point.value}: {exc}") from exc
-    if not isinstance(found, Evaluator):
+    return _ready(name, loaded, point.value)
+
+
+def _ready(name: str, made: object, where: str) -> Evaluator:
+    if isinstance(made, Evaluator):
+        return made
+    if not (isinstance(made, type) and issubclass(made, Evaluator)):
         raise EvaluatorLoadError(
-            f"evaluator {name!r} at {point.value} must be an Evaluator class, got {found!r}"
+            f"evaluator {name!r} at {where} must be an Evaluator, made by the decorator or a class, got {made!r}"
         )
-    return found
+    try:
+        return made()
+    except Exception as exc:
+        raise EvaluatorLoadError(f"evaluator {name!r} from {where} cannot be made: {exc}") from exc
 
 
 def evaluate(name: str, **inputs: object) -> Score:
