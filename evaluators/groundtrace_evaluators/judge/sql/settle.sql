@@ -1,0 +1,1 @@
+UPDATE days SET tokens = tokens + :tokens, usd = usd + :usd WHERE day = :day

@@ -1,0 +1,1 @@
+SELECT tokens, usd FROM days WHERE day = :day
