@@ -13,13 +13,13 @@ from opentelemetry import trace
 
 from groundtrace import guard, semconv
 from groundtrace.endpoints import api_base, collector_url, traces_endpoint
-from groundtrace.errors import ConfigError
 from groundtrace.settings import (
     Content,
-    Redactor,
+    Redact,
     TraceSettings,
     attribute_limit,
     parse_content,
+    redactors_of,
     settings_from_env,
     stricter,
     use_settings,
@@ -69,7 +69,7 @@ def instrument(
     only: Sequence[str] | None = None,
     skip: Sequence[str] | None = None,
     content: Content = "full",
-    redact: Redactor | Sequence[Redactor] | None = None,
+    redact: Redact | None = None,
 ) -> None:
     """Trace every encoder, retriever, reranker and model call of the libraries in use.
 
@@ -77,7 +77,9 @@ def instrument(
     machine's port 4318. ``project`` and ``api_key`` default to ``GROUNDTRACE_PROJECT`` and
     ``GROUNDTRACE_API_KEY``. ``only`` and ``skip`` name integrations (``"langchain"``).
     ``content``: ``full``, ``ids`` (no texts) or ``none`` (no ids either); the stricter of this and
-    the environment holds. ``redact`` maps each text before anything else sees it.
+    the environment holds. ``redact`` maps each text before it goes on a span: functions, or
+    ``"patterns"`` for e-mail addresses, telephone, card and account numbers, IP addresses and keys
+    (default: ``GROUNDTRACE_REDACT``).
 
     An app's own TracerProvider gets a processor and keeps all it has: set it before. A second call
     changes nothing. Honours the ``OTEL_*`` variables. Raises ConfigError for a wrong argument;
@@ -107,23 +109,19 @@ def _api_url(endpoint: str | None, traces_url: str) -> str:
     )
 
 
-def _settings(content: Content, redact: Redactor | Sequence[Redactor] | None) -> TraceSettings:
+def _settings(content: Content, redact: Redact | None) -> TraceSettings:
     parse_content(content, "instrument(content=…)")
-    redactors: tuple[Redactor, ...] = ()
-    if redact is not None:
-        redactors = (redact,) if callable(redact) else tuple(redact)
-    for redactor in redactors:
-        if not callable(redactor):
-            raise ConfigError(f"redact must be a function from str to str, or several, got {redactor!r}")
     found = settings_from_env()
+    redactors = found.redact if redact is None else redactors_of(redact, "instrument(redact=…)")
     return replace(found, content=stricter(content, found.content), redact=redactors)
 
 
 def _integration_names(only: Sequence[str] | None, skip: Sequence[str] | None) -> list[str]:
-    from groundtrace.integrations import chosen, known_integrations
+    from groundtrace.integrations import chosen, foreign_integrations, known_integrations
 
     disabled = os.environ.get("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "")
-    return chosen(known_integrations(), only=only, skip=skip, disabled=disabled)
+    foreign = foreign_integrations() if disabled else ()
+    return chosen(known_integrations(), only=only, skip=skip, disabled=disabled, foreign=foreign)
 
 
 def _set_up(

@@ -1,7 +1,7 @@
 """Which libraries can be instrumented here: found through entry points, switched on and off."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,14 +23,26 @@ def known_integrations() -> dict[str, EntryPoint]:
     return {entry.name.removeprefix(PREFIX): entry for entry in sorted(ours, key=lambda entry: entry.name)}
 
 
+def foreign_integrations() -> frozenset[str]:
+    """Return the names of the instrumentors that other packages brought."""
+    names = (entry.name for entry in entry_points(group=GROUP))
+    return frozenset(name for name in names if not name.startswith(PREFIX))
+
+
 def chosen(
-    known: Iterable[str], *, only: Sequence[str] | None, skip: Sequence[str] | None, disabled: str
+    known: Iterable[str],
+    *,
+    only: Sequence[str] | None,
+    skip: Sequence[str] | None,
+    disabled: str,
+    foreign: Collection[str] = (),
 ) -> list[str]:
     """Return the names to switch on.
 
     ``disabled`` is ``OTEL_PYTHON_DISABLED_INSTRUMENTATIONS``: names with or without our prefix,
-    separated by commas, or ``*``. Raises ConfigError for a name in ``only`` or ``skip`` that is
-    not known.
+    separated by commas, or ``*``. A name without it means an instrumentor of another package where
+    there is one, by ``foreign``. Raises ConfigError for a name in ``only`` or ``skip`` that is not
+    known.
     """
     names = list(known)
     for argument, values in (("only", only), ("skip", skip)):
@@ -40,7 +52,8 @@ def chosen(
                     f"{argument} names no integration of groundtrace: {value!r}; "
                     f"known: {', '.join(names) or 'none'}"
                 )
-    off = {name.strip().removeprefix(PREFIX) for name in disabled.split(",")} | set(skip or ())
+    given = {name.strip() for name in disabled.split(",")}.difference(foreign)
+    off = {name.removeprefix(PREFIX) for name in given} | set(skip or ())
     if "*" in off:
         return []
     return [name for name in names if name not in off and (only is None or name in only)]

@@ -10,6 +10,8 @@ from groundtrace import guard
 from groundtrace.attributes import AttributeValue
 from groundtrace.context import context_attributes
 from groundtrace.exporting import hush
+from groundtrace.screening import screened
+from groundtrace.settings import current_settings
 
 _EXIT_FLUSH_MS: Final = 30_000
 
@@ -56,8 +58,11 @@ class Pipeline(SpanProcessor):
 
     def on_end(self, span: ReadableSpan) -> None:
         """Hand the span on."""
+        if not self._targets:
+            return
         hush.on = True  # a full queue is an outage, and that is reported once
         try:
+            span = screened(span, current_settings())
             for target in self._targets:
                 target.on_end(span)
         finally:

@@ -1,7 +1,7 @@
 """How much of what the app handles goes into spans."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal, get_args
 
@@ -15,6 +15,9 @@ Plumbing = Literal["names", "full", "none"]
 """What a framework's plumbing steps carry: only a name, as much as OpenInference's, or no span at all."""
 
 Redactor = Callable[[str], str]
+
+Redact = Literal["patterns"] | Redactor | Sequence[Literal["patterns"] | Redactor]
+"""What ``redact`` may be: functions from text to text, or the built-in patterns by name."""
 
 DEFAULT_MAX_ATTRIBUTE_CHARS: Final = 32_768
 DEFAULT_MAX_DOCUMENTS: Final = 200
@@ -84,7 +87,7 @@ _HIDE_SWITCHES: Final = (
 def settings_from_env(environ: Mapping[str, str] = os.environ) -> TraceSettings:
     """Settings as the environment gives them.
 
-    Reads ``GROUNDTRACE_CONTENT``, ``GROUNDTRACE_PLUMBING``, ``OPENINFERENCE_HIDE_*``,
+    Reads ``GROUNDTRACE_CONTENT``, ``GROUNDTRACE_PLUMBING``, ``GROUNDTRACE_REDACT``, ``OPENINFERENCE_HIDE_*``,
     ``OPENINFERENCE_BASE64_IMAGE_MAX_LENGTH``, ``OPENINFERENCE_ENABLE_GENAI_SEMCONV``,
     ``OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT`` and the SDK's attribute limits.
     Raises ConfigError on a value that none of them has.
@@ -99,8 +102,10 @@ def settings_from_env(environ: Mapping[str, str] = os.environ) -> TraceSettings:
         if environ.get(key := f"OPENINFERENCE_HIDE_{name.upper()}")
     }
     genai = environ.get("OPENINFERENCE_ENABLE_GENAI_SEMCONV")
+    redact = environ.get("GROUNDTRACE_REDACT")
     settings = TraceSettings(
         content=content,
+        redact=redactors_of(redact, "GROUNDTRACE_REDACT") if redact else (),
         plumbing=_plumbing(environ.get("GROUNDTRACE_PLUMBING") or "names"),
         max_attributes=attribute_limit(environ),
         base64_image_max_length=_whole(
@@ -132,6 +137,24 @@ def parse_content(value: str, source: str) -> Content:
         if value == content:
             return content
     raise ConfigError(f"content must be one of {', '.join(_CONTENT_ORDER)}, got {value!r} (from {source})")
+
+
+def redactors_of(redact: object, source: str) -> tuple[Redactor, ...]:
+    """Return the functions that ``redact`` stands for. Raises ConfigError naming ``source``."""
+    given = [redact] if callable(redact) or not isinstance(redact, list | tuple) else redact
+    found: list[Redactor] = []
+    for item in given:
+        if item == "patterns":
+            from groundtrace.redaction import redact_patterns
+
+            found.append(redact_patterns)
+        elif callable(item):
+            found.append(item)
+        else:
+            raise ConfigError(
+                f"redact must be 'patterns', a function from str to str, or several, got {item!r} (from {source})"
+            )
+    return tuple(found)
 
 
 def _plumbing(value: str) -> Plumbing:

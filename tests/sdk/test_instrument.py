@@ -382,6 +382,14 @@ def test_integrations_are_chosen(
     assert chosen(["langchain", "openai"], only=only, skip=skip, disabled=disabled) == names
 
 
+def test_a_short_name_means_another_packages_instrumentor_where_there_is_one() -> None:
+    disabled = "openai, groundtrace-langchain"
+
+    assert chosen(["langchain", "openai"], only=None, skip=None, disabled=disabled, foreign={"openai"}) == [
+        "openai"
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -397,7 +405,8 @@ def test_integrations_are_chosen(
         ),
         pytest.param(
             {"redact": ["a@b"]},
-            "redact must be a function from str to str, or several, got 'a@b'",
+            "redact must be 'patterns', a function from str to str, or several, got 'a@b' "
+            "(from instrument(redact=…))",
             id="redact",
         ),
     ],
