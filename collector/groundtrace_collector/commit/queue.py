@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -66,11 +67,17 @@ class CommitQueue:
     """
 
     def __init__(
-        self, config: CollectorConfig, store: Store, *, on_commit: Callable[[int], None] = lambda _seq: None
+        self,
+        config: CollectorConfig,
+        store: Store,
+        *,
+        on_commit: Callable[[int], None] = lambda _seq: None,
+        on_stored: Callable[[int, float], None] = lambda _size, _seconds: None,
     ) -> None:
         self._config = config
         self._store = store
         self._on_commit = on_commit
+        self._on_stored = on_stored
         self._node = secrets.token_hex(4)
         self._segments = config.data_dir / "segments"
         self._quarantine = config.data_dir / "quarantine"
@@ -87,7 +94,7 @@ class CommitQueue:
         self._syncs = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit-sync")
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = self._closed = False
-        self._store_fails = False
+        self._store_says = ""  # why the store does not take a segment, while it does not
         self.ready = asyncio.Event()
         """Set once everything that an earlier process left is in the store."""
 
@@ -140,12 +147,13 @@ class CommitQueue:
 
     async def _until_done(self, waiting: _Waiting) -> None:
         done, _ = await asyncio.wait([waiting.done], timeout=self._config.wait_s)
-        if not done and not self._store_fails:  # it is only slow: give it as long again, twice
+        if not done and not self._store_says:  # it is only slow: give it as long again, twice
             done, _ = await asyncio.wait([waiting.done], timeout=2 * self._config.wait_s)
         if not done and waiting in self._waiting:
             self._waiting.remove(waiting)
             self._waiting_bytes -= waiting.size
-            reason = "the store does not answer" if self._store_fails else "the store is behind"
+            says = self._store_says
+            reason = f"the store does not take spans: {says}" if says else "the store is behind"
             waiting.done.set_exception(UnavailableError(reason, retry_after_s=5))
         # One that is in a segment will be stored, if only by the next start: its answer is worth waiting for.
         await asyncio.shield(waiting.done)
@@ -188,6 +196,7 @@ class CommitQueue:
 
     async def _commit(self, batch: list[_Waiting]) -> None:
         """Store a batch and answer its senders, each with success or with what went wrong."""
+        began = time.perf_counter()
         try:
             segment = await self._write(batch)
         except OSError as error:
@@ -200,6 +209,7 @@ class CommitQueue:
             segment.remove()  # nothing of it was stored, and nobody was told that it was
             await self._separate(batch, error)
             return
+        self._on_stored(sum(len(waiting.body) for waiting in batch), time.perf_counter() - began)
         self._remember(segment, [waiting.digest for waiting in batch])
         for waiting in batch:
             if not waiting.done.done():
@@ -226,11 +236,11 @@ class CommitQueue:
                 raise
             except StoreError as error:
                 logger.warning("The store did not take segment %s, trying again: %s", segment.token, error)
-                self._store_fails = True
+                self._store_says = str(error)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LAST_RETRY_S)
             else:
-                self._store_fails = False
+                self._store_says = ""
                 return
 
     async def _separate(self, batch: list[_Waiting], error: StoreParseError) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 from groundtrace_collector.errors import ConfigError, MissingExtraError
@@ -11,6 +12,7 @@ VERSION_FILE = "engine.json"
 CONFIG_FILE = "engine.xml"
 SCHEMA_FILE = "otlp.proto"
 ENGINE_FOLDER = "engine"
+ROOM_BYTES = 32 << 20
 
 # ClickHouse sizes its caches for a machine of its own (5 GB each); this is a guest on someone's laptop.
 _CONFIG = """<clickhouse>
@@ -47,8 +49,25 @@ def write_schema(folder: Path, schema: str) -> Path:
 
 
 def _write(path: Path, text: str) -> None:
-    if not path.exists() or path.read_text() != text:
-        path.write_text(text)
+    """Write a file so that it is whole or as it was: a full disk must not leave half a version behind."""
+    if path.exists() and path.read_text() == text:
+        return
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.write_text(text)
+    unfinished.replace(path)
+
+
+def check_room(folder: Path) -> None:
+    """Refuse a disk that is all but full: there the engine leaves empty files of new tables, and never opens again.
+
+    Raises ConfigError that says how much there is and how much it takes.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < ROOM_BYTES:
+        raise ConfigError(
+            f"the disk of the store's folder {folder} has {free >> 10:,} KiB left, "
+            f"and a start takes {ROOM_BYTES >> 10:,} KiB: make room"
+        )
 
 
 def check_engine_version(folder: Path) -> None:
@@ -68,7 +87,7 @@ def check_engine_version(folder: Path) -> None:
             "upgrade chdb, an older engine would lose rows"
         )
     if recorded != engine:
-        (folder / VERSION_FILE).write_text(json.dumps({"engine": engine}))
+        _write(folder / VERSION_FILE, json.dumps({"engine": engine}))
 
 
 def _recorded_version(folder: Path) -> str | None:

@@ -32,26 +32,38 @@ class Ownership:
             folder.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(folder / OWNER_FILE, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
-            raise ConfigError(f"the store's folder {folder} cannot be written: {error.strerror}") from error
+            raise unwritable(folder, error) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             os.close(descriptor)
             raise StoreOwnedError(f"the store {folder} is in use by {owner_of(folder)}") from error
         ownership = cls(folder, descriptor)
-        ownership.announce(address)
+        try:
+            ownership.announce(address)
+        except ConfigError:
+            os.close(descriptor)
+            raise
         return ownership
 
     def announce(self, address: str) -> None:
-        """Write who the owner is and where it answers."""
+        """Write who the owner is and where it answers; raises ConfigError where the folder cannot be written."""
         text = json.dumps({"pid": os.getpid(), "address": address}).encode()
-        os.ftruncate(self.descriptor, 0)
-        os.pwrite(self.descriptor, text, 0)
+        try:
+            os.ftruncate(self.descriptor, 0)
+            os.pwrite(self.descriptor, text, 0)
+        except OSError as error:
+            raise unwritable(self.folder, error) from error
 
     def release(self) -> None:
         """Give the store up."""
         os.ftruncate(self.descriptor, 0)
         os.close(self.descriptor)
+
+
+def unwritable(folder: Path, error: OSError) -> ConfigError:
+    """What to raise when a file of the store's folder cannot be written."""
+    return ConfigError(f"the store's folder {folder} cannot be written: {error.strerror or error}")
 
 
 def owner_of(folder: Path) -> str:

@@ -16,6 +16,7 @@ from groundtrace_collector.store.driver import Driver
 from groundtrace_collector.store.engine import (
     ENGINE_FOLDER,
     check_engine_version,
+    check_room,
     write_engine_config,
     write_schema,
 )
@@ -149,6 +150,7 @@ class Store:
         }
         engine_config = None
         if location.startswith("chdb:"):
+            check_room(data_dir)
             check_engine_version(data_dir)
             engine_config = write_engine_config(data_dir, memory_bytes=memory_bytes)
             decoding = {
