@@ -59,10 +59,13 @@ def test_a_stopped_demo_leaves_no_process_no_traceback_and_no_lock(
     tmp_path: Path, number: signal.Signals, code: int, words: str
 ) -> None:
     process = _demo(tmp_path, "--once")
-    _wait_for(lambda: _collector_answers(tmp_path), process)
-
-    process.send_signal(number)
-    out, err = process.communicate(timeout=30)
+    try:
+        _wait_for(lambda: _collector_answers(tmp_path), process)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=50)
+    finally:
+        process.kill()
+        process.communicate()
 
     assert process.returncode == code, err
     assert out == ""
