@@ -13,8 +13,16 @@ By class, or in one call::
     evaluate("groundedness", input=context, output=answer).score
 """
 
+from groundtrace_evaluators.agreement import (
+    Estimate,
+    balanced_accuracy,
+    cohen_kappa,
+    expected_calibration_error,
+    flip_rate,
+)
 from groundtrace_evaluators.answer_relevance import AnswerRelevance
 from groundtrace_evaluators.cache_intent_match import CacheIntentMatch
+from groundtrace_evaluators.calibration import Calibration, calibrate
 from groundtrace_evaluators.case import Case, Field
 from groundtrace_evaluators.citation_correctness import CitationCorrectness
 from groundtrace_evaluators.context_precision import ContextPrecision, average_precision
@@ -22,7 +30,12 @@ from groundtrace_evaluators.context_recall import ContextRecall
 from groundtrace_evaluators.context_relevance import ContextRelevance
 from groundtrace_evaluators.custom import OwnEvaluator, evaluator
 from groundtrace_evaluators.embedding_similarity import EmbeddingSimilarity
-from groundtrace_evaluators.errors import EvaluatorError, EvaluatorLoadError, UnknownEvaluatorError
+from groundtrace_evaluators.errors import (
+    CalibrationError,
+    EvaluatorError,
+    EvaluatorLoadError,
+    UnknownEvaluatorError,
+)
 from groundtrace_evaluators.evaluator import Evaluator, Verdict
 from groundtrace_evaluators.groundedness import Groundedness
 from groundtrace_evaluators.hallucination_score import HallucinationScore
@@ -38,12 +51,15 @@ __all__ = [
     "ENTRY_POINT_GROUP",
     "AnswerRelevance",
     "CacheIntentMatch",
+    "Calibration",
+    "CalibrationError",
     "Case",
     "CitationCorrectness",
     "ContextPrecision",
     "ContextRecall",
     "ContextRelevance",
     "EmbeddingSimilarity",
+    "Estimate",
     "Evaluator",
     "EvaluatorError",
     "EvaluatorLoadError",
@@ -63,8 +79,13 @@ __all__ = [
     "UnknownEvaluatorError",
     "Verdict",
     "average_precision",
+    "balanced_accuracy",
+    "calibrate",
+    "cohen_kappa",
     "evaluate",
     "evaluator",
+    "expected_calibration_error",
+    "flip_rate",
     "get",
     "names",
     "ndcg_at_k",
