@@ -21,7 +21,7 @@ from groundtrace_collector.config import CollectorConfig
 from groundtrace_collector.door import is_loopback
 from groundtrace_collector.errors import ConfigError
 from groundtrace_collector.ports import listen
-from groundtrace_collector.store.owner import Ownership
+from groundtrace_collector.store.owner import Ownership, unwritable
 from groundtrace_collector.supervisor import WorkerProcess
 
 if TYPE_CHECKING:
@@ -157,7 +157,10 @@ async def _collecting(config: CollectorConfig) -> AsyncIterator[Collector]:
     """A collector that runs; what it took is stored when the block is left."""
     from groundtrace_collector.collector import open_collector
 
-    collector = await open_collector(config)
+    try:
+        collector = await open_collector(config)
+    except OSError as error:
+        raise unwritable(config.data_dir, error) from error
     try:
         yield collector
     finally:
