@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from groundtrace_evaluators.answer_type import answer_kind
 from groundtrace_evaluators.case import Case, Field
+from groundtrace_evaluators.encoders import CrossEncoder, EncoderFailedError, failed
 from groundtrace_evaluators.evaluator import Verdict
 from groundtrace_evaluators.score import Evidence, Status, excerpt
 from groundtrace_evaluators.shapes import QueryToContext
@@ -27,6 +28,10 @@ class ContextRelevance(QueryToContext):
 
     A query without content words is ``NO_CLAIMS``.
 
+    With ``cross_encoder`` (``onnx_cross_encoder``) a model reads the query with each passage instead;
+    method and version carry its fingerprint, the evidence lacks no words, and a failing one gives its
+    status.
+
     Threshold: 0.5, not calibrated.
 
     Limits: a passage that says the same in other words scores 0; a long passage covers more by chance;
@@ -42,9 +47,17 @@ class ContextRelevance(QueryToContext):
     method: ClassVar[str] = "lexical"
     needs: ClassVar[frozenset[Field]] = frozenset({Field.QUERY, Field.CONTEXT})
 
+    def __init__(self, *, cross_encoder: CrossEncoder | None = None) -> None:
+        self._cross_encoder = cross_encoder
+        if cross_encoder is not None:
+            self.version = f"{type(self).version}+{cross_encoder.fingerprint}"  # type: ignore[misc]
+            self.method = f"cross-encoder:{cross_encoder.fingerprint}"  # type: ignore[misc]
+
     def judge(self, case: Case) -> Verdict:
-        """Cover the query by each passage, and take the best."""
+        """Cover the query by each passage, or have them read together, and take the best."""
         query = case.query or ""
+        if self._cross_encoder is not None:
+            return read_together(self._cross_encoder, query, case.context, threshold=self.threshold)
         terms = {token.form: token for token in tokenize(query) if token.kind is not Kind.FUNCTION}
         if not terms:
             return Verdict(status=Status.NO_CLAIMS, explanation="the query holds no content words")
@@ -59,6 +72,21 @@ class ContextRelevance(QueryToContext):
             explanation=f"passage {rank} covers {best.score:.0%} of the query{lacks}",
             evidence=evidence,
         )
+
+
+def read_together(
+    cross_encoder: CrossEncoder, query: str, passages: Sequence[str], *, threshold: float
+) -> Verdict:
+    """The cross-encoder's verdict: the best passage's score, with that of each."""
+    try:
+        scores = cross_encoder.scores(query, passages)
+    except EncoderFailedError as failure:
+        return failed(failure, free=cross_encoder.is_free)
+    evidence = tuple(
+        Evidence(text=excerpt(passage), score=score, supported=score >= threshold, passage=index)
+        for index, (passage, score) in enumerate(zip(passages, scores, strict=True))
+    )
+    return Verdict(score=max(scores), evidence=evidence, cost_usd=0.0 if cross_encoder.is_free else None)
 
 
 def cover(terms: Sequence[Token], wanted: Kind | None, passage: str, index: int) -> Evidence:

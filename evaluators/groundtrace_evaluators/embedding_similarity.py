@@ -2,9 +2,12 @@
 
 import math
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from groundtrace_evaluators.case import Case, Field
+from groundtrace_evaluators.encoders import Encoder, EncoderFailedError, best_similarities, failed
 from groundtrace_evaluators.evaluator import Verdict
 from groundtrace_evaluators.score import Evidence, Status, excerpt
 from groundtrace_evaluators.shapes import ResponseToExpected
@@ -15,9 +18,14 @@ NGRAM_CHARS = (2, 3, 4)
 
 
 class EmbeddingSimilarity(ResponseToExpected):
-    """Cosine of two texts' character n-grams: 1 for the same words, 0 for nothing shared.
+    """Cosine of two texts' vectors, or without an encoder of their character n-grams: 1 alike, 0 not at all.
 
-    Method: lexical, no model, under 1 ms. Both texts become counts of their runs of 2, 3 and 4
+    With ``encoder`` (``encoders``, ``onnx_encoder``, ``encoders_endpoint``) both texts become vectors of
+    one space; a passage longer than the encoder's window counts by its closest part, a negative cosine as
+    0, and method and version carry the encoder's fingerprint, so that spaces never mix. A text to compare
+    that is longer than the window is ``TRUNCATED``; a failing encoder gives its status.
+
+    Method without one: lexical, no model, under 1 ms. Both texts become counts of their runs of 2, 3 and 4
     characters inside words, English function words aside, dampened by 1 + ln n. On a case from a trace
     it compares the query with each passage and takes the best.
 
@@ -34,12 +42,27 @@ class EmbeddingSimilarity(ResponseToExpected):
     method: ClassVar[str] = "lexical"
     needs: ClassVar[frozenset[Field]] = frozenset({Field.QUERY, Field.CONTEXT})
 
+    def __init__(self, *, encoder: Encoder | None = None) -> None:
+        self._encoder = encoder
+        if encoder is not None:
+            self.version = f"{type(self).version}+{encoder.fingerprint}"  # type: ignore[misc]
+            self.method = f"encoder:{encoder.fingerprint}"  # type: ignore[misc]
+
     def judge(self, case: Case) -> Verdict:
-        """Compare the query's n-grams with each passage's."""
+        """Compare the query's vector, or its n-grams, with each passage's."""
         response = ngrams(case.query or "")
         if not response:
             return Verdict(status=Status.NO_CLAIMS, explanation="the text to compare holds no words")
-        similarities = [cosine(response, ngrams(passage)) for passage in case.context]
+        if self._encoder is None:
+            return self._verdict([cosine(response, ngrams(passage)) for passage in case.context], case)
+        try:
+            similarities = best_similarities(self._encoder, case.query or "", case.context)
+        except EncoderFailedError as failure:
+            return failed(failure, free=self._encoder.is_free)
+        verdict = self._verdict(similarities, case)
+        return verdict if self._encoder.is_free else replace(verdict, cost_usd=None)
+
+    def _verdict(self, similarities: Sequence[float], case: Case) -> Verdict:
         evidence = tuple(
             Evidence(text=excerpt(passage), score=score, supported=score >= self.threshold, passage=index)
             for index, (passage, score) in enumerate(zip(case.context, similarities, strict=True))
