@@ -17,6 +17,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.dialects.clickhouse import ClickHouse
 from sqlglot.errors import SqlglotError
+from sqlglot.parsers.clickhouse import ClickHouseParser
 from sqlglot.tokenizer_core import Token, TokenType
 
 from groundtrace_collector.errors import ApiError
@@ -77,7 +78,7 @@ class _AsWritten(ClickHouse):
     sqlglot's own renames some to another dialect's: length("x") to CHAR_LENGTH, which takes no array.
     """
 
-    class Parser(ClickHouse.Parser):
+    class Parser(ClickHouseParser):
         FUNCTIONS: ClassVar[dict[str, Any]] = {}
 
 

@@ -105,7 +105,7 @@ async def test_a_span_stored_twice_counts_once(send: Send, collector: Collector,
 
     rows = await collector.store.query("SELECT count() AS n FROM otel_traces")
     assert rows == [{"n": 3}]
-    assert await settled(collector, span["trace_id"], "SpanCount", "TokensPrompt") == (2, 7)
+    assert await settled(collector, str(span["trace_id"]), "SpanCount", "TokensPrompt") == (2, 7)
 
 
 async def test_metadata_is_the_union_and_the_root_wins(send: Send, collector: Collector, now_ns: int) -> None:
