@@ -13,8 +13,20 @@ from starlette.exceptions import HTTPException
 
 from groundtrace_collector.access.caller import check_routes
 from groundtrace_collector.access.gatekeeper import Gatekeeper
-from groundtrace_collector.api import cohorts, compare, feedback, jobs, keys, saved, scores, sql, traces
+from groundtrace_collector.api import (
+    cohorts,
+    compare,
+    feedback,
+    jobs,
+    keys,
+    metrics,
+    saved,
+    scores,
+    sql,
+    traces,
+)
 from groundtrace_collector.collector import Collector
+from groundtrace_collector.counting import Counting, note_refusal
 from groundtrace_collector.door import Door, hosts_of
 from groundtrace_collector.errors import ApiError, GroundtraceError, StoreDownError
 from groundtrace_collector.pages import login
@@ -25,7 +37,8 @@ from groundtrace_collector.receive.answers import http_status
 logger = logging.getLogger(__name__)
 
 ROUTED = (
-    otlp_http, otlp_logs, health, saved, traces, cohorts, compare, scores, feedback, jobs, sql, keys, login, pages,
+    otlp_http, otlp_logs, health, saved, traces, cohorts, compare, scores, feedback, jobs, sql, keys, metrics, login,
+    pages,
 )  # fmt: skip
 _CODES = {404: "not_found", 405: "method_not_allowed"}
 
@@ -45,6 +58,7 @@ def create_app(collector: Collector) -> FastAPI:
         app.include_router(module.router)
     app.add_middleware(Gatekeeper, keys=collector.keys)
     app.add_middleware(Door, hosts=hosts_of(collector.config.host, collector.config.allow_host))
+    app.add_middleware(Counting, metrics=collector.metrics)
     app.add_exception_handler(GroundtraceError, _answer_expected)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(HTTPException, _answer_http)
@@ -56,9 +70,10 @@ def _error(status: int, code: str, message: str, headers: Any = None) -> JSONRes
     return JSONResponse({"error": {"code": code, "message": message}}, status_code=status, headers=headers)
 
 
-async def _answer_expected(_request: Request, error: Exception) -> JSONResponse:
+async def _answer_expected(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, GroundtraceError):
         raise error
+    note_refusal(request.scope, error)
     status, headers = http_status(error)
     if isinstance(error, ApiError):
         return _error(status, error.code, error.message, headers)
@@ -67,9 +82,10 @@ async def _answer_expected(_request: Request, error: Exception) -> JSONResponse:
     )
 
 
-async def _answer_invalid(_request: Request, error: Exception) -> JSONResponse:
+async def _answer_invalid(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, RequestValidationError):
         raise error
+    note_refusal(request.scope, "invalid")
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"] if part not in {"body", "query", "path"})
     return _error(422, "invalid", f"{where}: {first['msg']}" if where else str(first["msg"]))

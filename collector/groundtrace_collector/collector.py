@@ -8,6 +8,7 @@ from typing import Self
 from groundtrace_collector.access.keyring import Keyring
 from groundtrace_collector.commit.queue import CommitQueue
 from groundtrace_collector.config import CollectorConfig
+from groundtrace_collector.metrics import Metrics
 from groundtrace_collector.store.settler import Settler
 from groundtrace_collector.store.store import Store
 
@@ -21,11 +22,16 @@ class Collector:
     commits: CommitQueue = field(init=False)
     settler: Settler = field(init=False)
     keys: Keyring = field(init=False)
+    metrics: Metrics = field(init=False)
 
     def __post_init__(self) -> None:
+        self.metrics = Metrics()
         self.keys = Keyring(self.store, shared=not self.config.embedded)
         self.settler = Settler(self.store, every_s=self.config.settle_ms / 1_000)
-        self.commits = CommitQueue(self.config, self.store, on_commit=self.settler.touch)
+        self.commits = CommitQueue(
+            self.config, self.store, on_commit=self.settler.touch, on_stored=self.metrics.committed
+        )
+        self.metrics.watch(self)
 
     @classmethod
     async def open(cls, config: CollectorConfig) -> Self:

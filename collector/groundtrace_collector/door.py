@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from groundtrace_collector.counting import note_refusal
+
 LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -30,6 +32,7 @@ class Door:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer it with an error."""
         if scope["type"] == "http" and (error := self._objection(scope)) is not None:
+            note_refusal(scope, error[1])
             await _refuse(send, *error)
             return
         await self._app(scope, receive, send)

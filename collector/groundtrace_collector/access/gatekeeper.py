@@ -22,6 +22,7 @@ from groundtrace_collector.access.policy import (
     may,
     needed_role,
 )
+from groundtrace_collector.counting import note_refusal
 from groundtrace_collector.errors import ApiError, GroundtraceError
 from groundtrace_collector.receive.answers import JSON, PROTOBUF, http_status, refused
 
@@ -49,6 +50,7 @@ class Gatekeeper:
                 caller = await self._keys.caller(_token(scope))
                 check(caller, needed, scope["path"])
             except GroundtraceError as error:
+                note_refusal(scope, error)
                 await _answer(error, scope)(scope, receive, send)
                 return
             scope.setdefault("state", {})[STATE_KEY] = caller

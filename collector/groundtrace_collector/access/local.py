@@ -12,17 +12,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from groundtrace_collector.errors import ConfigError
+
 SECRET_FILE: Final = "local.key"  # noqa: S105  (its name)
 
 
 @contextmanager
 def offered(folder: Path, secret: str) -> Iterator[None]:
-    """Keep ``secret`` where only the folder's owner reads it, until the block is left."""
+    """Keep ``secret`` where only the folder's owner reads it, until the block is left; raises ConfigError."""
     path = folder / SECRET_FILE
-    path.unlink(missing_ok=True)  # one that a killed server left may have another mode
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secret)
+    try:
+        path.unlink(missing_ok=True)  # one that a killed server left may have another mode
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secret)
+    except OSError as error:
+        raise ConfigError(f"the store's folder {folder} cannot be written: {error.strerror}") from error
     try:
         yield
     finally:

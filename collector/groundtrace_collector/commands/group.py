@@ -23,6 +23,7 @@ COMMANDS = {
     "jobs": "Add, list, run, pause and remove evaluation jobs.",
     "eval": "Run evaluators over traces once, or list them.",
     "keys": "Make, list and revoke API keys.",
+    "doctor": "Look for what keeps groundtrace from working here.",
     "migrate": "Bring a store's schema up to date.",
 }
 """Name and one line of help of each subcommand; its module is `commands/NAME.py`, its object `command`."""

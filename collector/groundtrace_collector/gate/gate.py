@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from google.protobuf.message import DecodeError as ProtobufError
@@ -42,6 +43,8 @@ class CheckedRequest:
     spans: int
     refused: int = 0
     reason: str = ""
+    faults: Mapping[str, int] = field(default_factory=dict)
+    """How many spans were refused for which reason; the reasons are few."""
 
 
 def check(body: bytes, limits: Limits) -> CheckedRequest:
@@ -66,7 +69,13 @@ def check(body: bytes, limits: Limits) -> CheckedRequest:
     except ProtobufError as error:  # nested deeper than protobuf follows
         raise DecodeError(f"the body is not an ExportTraceServiceRequest: {error}") from error
     refused = sum(reasons.values())
-    return CheckedRequest(body=rewritten, spans=spans - refused, refused=refused, reason=_sentence(reasons))
+    return CheckedRequest(
+        body=rewritten,
+        spans=spans - refused,
+        refused=refused,
+        reason=_sentence(reasons),
+        faults=dict(reasons),
+    )
 
 
 def _count(request: Any, limits: Limits) -> tuple[int, Counter[str]]:

@@ -9,6 +9,7 @@ from groundtrace_collector.access.caller import Caller
 from groundtrace_collector.collector import Collector
 from groundtrace_collector.gate.bound import only_of
 from groundtrace_collector.gate.gate import CheckedRequest, Limits, check
+from groundtrace_collector.metrics import OTHER_PROJECT
 
 
 async def take_spans(collector: Collector, body: bytes, caller: Caller) -> CheckedRequest:
@@ -26,6 +27,7 @@ async def take_spans(collector: Collector, body: bytes, caller: Caller) -> Check
     )
     checked = check(body, limits)
     await collector.commits.submit(checked, project=caller.project or "")
+    collector.metrics.spans(checked.spans, {**checked.faults, **({OTHER_PROJECT: others} if others else {})})
     if not others:
         return checked
     reasons = "; ".join(filter(None, (reason, checked.reason)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable
 from typing import Any, Final, NoReturn, TypeAlias
 
@@ -20,6 +21,7 @@ from groundtrace_collector.access.keyring import bearer_token
 from groundtrace_collector.collector import Collector
 from groundtrace_collector.config import CollectorConfig
 from groundtrace_collector.errors import ConfigError, GroundtraceError
+from groundtrace_collector.metrics import code_of
 from groundtrace_collector.ports import holder_of
 from groundtrace_collector.receive.answers import http_status
 from groundtrace_collector.receive.intake import take_spans
@@ -30,6 +32,7 @@ SERVICE: Final = "opentelemetry.proto.collector.trace.v1.TraceService"
 _PATH: Final = f"/{SERVICE}/Export"
 _DETAILS: Final = "grpc-status-details-bin"
 _AT_ONCE: Final = 256
+_OK: Final = 200
 _STATUSES: Final = {
     400: grpc.StatusCode.INVALID_ARGUMENT,
     401: grpc.StatusCode.UNAUTHENTICATED,
@@ -84,20 +87,29 @@ class _Service:
 
     async def export(self, request: bytes, context: Context) -> bytes:
         """Store one ExportTraceServiceRequest; the answer says what was refused of it."""
+        began = time.perf_counter()
         try:
             caller = await self._caller(context)
             self._collector.commits.check_room(len(request))
             checked = await take_spans(self._collector, request, caller)
         except GroundtraceError as error:
+            self._count(http_status(error)[0], began)
+            self._collector.metrics.refusal(code_of(error))
             await _abort(context, error)
         except Exception:
             logger.exception("%s failed", _PATH)
+            self._count(500, began)
             await context.abort(grpc.StatusCode.INTERNAL, "the collector failed; its log says why")
+        self._count(200, began)
         response = ExportTraceServiceResponse()
         if checked.refused:
             response.partial_success.rejected_spans = checked.refused
             response.partial_success.error_message = checked.reason
         return response.SerializeToString()
+
+    def _count(self, status: int, began: float) -> None:
+        code = _STATUSES.get(status, grpc.StatusCode.OK if status == _OK else grpc.StatusCode.INTERNAL)
+        self._collector.metrics.request("grpc", _PATH, code.name, time.perf_counter() - began)
 
     async def _caller(self, context: Context) -> Caller:
         metadata: Iterable[tuple[str, Any]] = context.invocation_metadata() or ()

@@ -8,6 +8,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from groundtrace_collector.access.caller import Called
+from groundtrace_collector.counting import note_refusal
 from groundtrace_collector.errors import GroundtraceError
 from groundtrace_collector.receive.answers import accepted, refused
 from groundtrace_collector.receive.intake import take_spans
@@ -33,5 +34,6 @@ async def export_traces(request: Request, caller: Called) -> Response:
     except ClientDisconnect:
         return Response(status_code=400)  # nobody reads it
     except GroundtraceError as error:
+        note_refusal(request.scope, error)
         return refused(error, media_type)
     return accepted(checked.refused, checked.reason, media_type)

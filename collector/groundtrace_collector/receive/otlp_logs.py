@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from groundtrace_collector.access.caller import Called, Caller
 from groundtrace_collector.collector import Collector
+from groundtrace_collector.counting import note_refusal
 from groundtrace_collector.errors import DecodeError, GroundtraceError
 from groundtrace_collector.query.verdicts import MAX_ITEMS, add_scores
 from groundtrace_collector.receive.answers import refused, response
@@ -37,6 +38,7 @@ async def export_logs(request: Request, caller: Called) -> Response:
     except ClientDisconnect:
         return Response(status_code=400)  # nobody reads it
     except GroundtraceError as error:
+        note_refusal(request.scope, error)
         return refused(error, media_type)
     return response(answer, 200, media_type)
 
@@ -57,6 +59,7 @@ async def take_records(collector: Collector, body: bytes, caller: Caller) -> Exp
         found.refused.update(rejected["message"] for rejected in result["rejected"])
     answer = ExportLogsServiceResponse()
     if found.refused:
+        collector.metrics.records_refused(found.refused.total())
         answer.partial_success.rejected_log_records = found.refused.total()
         answer.partial_success.error_message = sentence(found.refused)
     return answer

@@ -6,6 +6,7 @@ One `Driver` is one handle: its calls run one after another, so each handle belo
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,10 @@ DOWN_CODES = frozenset(
     # No connection, no room, no memory, too many parts or queries, read-only, time-outs: may pass later.
     {3, 23, 24, 74, 75, 76, 77, 159, 164, 198, 202, 209, 210, 225, 236, 241, 242, 243, 252, 279, 425, 999}
 )
+
+
+ERRORS: Counter[str] = Counter()
+"""How many statements of this process failed: "down", "parse", "other"."""
 
 
 class Driver:
@@ -141,15 +146,19 @@ class _translated:  # noqa: N801  (reads as a statement)
         if isinstance(error, DatabaseError):
             raise _store_error(error, error.code) from error
         if isinstance(error, (ClickHouseError, OSError)) or type(error).__module__.startswith("urllib3"):
+            ERRORS["down"] += 1
             raise StoreDownError(_first_line(error)) from error
 
 
 def _store_error(error: Exception, code: int | None) -> StoreError:
     message = _first_line(error)
     if code in PARSE_CODES:
+        ERRORS["parse"] += 1
         return StoreParseError(message, engine_code=code)
     if code in DOWN_CODES or code is None:
+        ERRORS["down"] += 1
         return StoreDownError(message, engine_code=code)
+    ERRORS["other"] += 1
     return StoreError(message, engine_code=code)
 
 

@@ -52,6 +52,11 @@ class Settler:
         self._idle.clear()
         self._touched.set()
 
+    @property
+    def oldest_pending_us(self) -> int | None:
+        """The sequence of the oldest commit that is not settled, which is its time; None without one."""
+        return min(self._pending, default=None)
+
     async def idle(self) -> None:
         """Return once every commit told so far is settled."""
         await self._idle.wait()

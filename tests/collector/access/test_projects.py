@@ -77,6 +77,8 @@ ASKED: dict[tuple[str, str], list[dict[str, Any]]] = {
     ("GET", "/settings"): [{}],
     ("GET", "/static/{name}"): [{}],
     ("GET", "/favicon.ico"): [{}],
+    ("GET", "/docs"): [{}],
+    ("GET", "/metrics"): [{}],
     ("GET", "/login"): [{}],
     ("POST", "/login"): [{"data": {"key": "gt_wrong"}}],
     ("POST", "/logout"): [{}],

@@ -111,7 +111,11 @@ def test_a_taken_port_names_its_holder(serve: ServeProcess, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        pytest.param(["--host", "::"], "--host :: lets others on the network in, and there is no API key yet: make one with `groundtrace keys", id="open-host"),
+        pytest.param(
+            ["--host", "::"],
+            "--host :: lets others on the network in, and there is no API key yet: make one",
+            id="open-host",
+        ),
         pytest.param(["--store", "postgres://x/y"], "store: must be chdb:///absolute/path", id="other-store"),
         pytest.param(
             ["--store", "chdb://relative"], "store: must be chdb:///absolute/path", id="relative-path"

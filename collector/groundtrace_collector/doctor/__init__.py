@@ -1,0 +1,1 @@
+"""`groundtrace doctor`: what keeps a collector from running well here, and what to do about it."""

@@ -1,0 +1,22 @@
+"""Every setting of the collector is in its documentation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from groundtrace_collector.config import ENVIRONMENT_PREFIX, CollectorConfig
+
+OPERATIONS = Path(__file__).parents[3] / "docs" / "operations.md"
+
+
+@pytest.mark.parametrize("field", CollectorConfig.model_fields)
+def test_each_setting_is_documented(field: str) -> None:
+    assert f"`{ENVIRONMENT_PREFIX}{field.upper()}`" in OPERATIONS.read_text()
+
+
+def test_names_come_from_the_environment_separated_by_commas() -> None:
+    config = CollectorConfig.from_env({"GROUNDTRACE_ALLOW_HOST": "a.example, b.example,"})
+
+    assert config.allow_host == ("a.example", "b.example")
