@@ -1,5 +1,6 @@
 """Evaluators by name: built in, made in this process, or offered by installed packages."""
 
+import os
 import re
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -27,6 +28,12 @@ _BUILT_IN = {
     "refusal": "refusal:Refusal",
 }
 
+_JUDGED = {
+    "judged_context_relevance": "judge.judged_context_relevance:JudgedContextRelevance",
+    "judged_groundedness": "judge.judged_groundedness:JudgedGroundedness",
+}
+_JUDGE_SETTINGS = ("GROUNDTRACE_JUDGE_BASE_URL", "GROUNDTRACE_JUDGE_MODEL")
+"""Without these variables there is no judge to be had by name."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _made: dict[str, Evaluator | type[Evaluator]] = {}
@@ -42,7 +49,7 @@ def check_name(name: str) -> None:
     """Raises ValueError when an own evaluator cannot have this name."""
     if not _NAME.fullmatch(name):
         raise ValueError(f"an evaluator's name must be snake_case, at most 64 characters, got {name!r}")
-    if name in _BUILT_IN:
+    if name in _BUILT_IN or name in _JUDGED:
         raise ValueError(f"{name!r} is a built-in evaluator; choose another name")
 
 
@@ -107,6 +114,8 @@ def evaluate(name: str, **inputs: object) -> Score:
 def _entry_points() -> dict[str, EntryPoint]:
     own = {
         name: EntryPoint(name, f"groundtrace_evaluators.{target}", ENTRY_POINT_GROUP)
-        for name, target in _BUILT_IN.items()
+        for name, target in (
+            _BUILT_IN | (_JUDGED if all(map(os.environ.get, _JUDGE_SETTINGS)) else {})
+        ).items()
     }
     return {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)} | own

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from groundtrace.errors import ConfigError
-from groundtrace_evaluators import Case, Status
+from groundtrace_evaluators import Case, Status, registry
 from groundtrace_evaluators.judge import Amount, JudgeConfig, JudgedGroundedness, JudgeOptions
 from groundtrace_evaluators.judge.breaker import Breaker
 from groundtrace_evaluators.judge.budget import Budget
@@ -346,3 +347,32 @@ assert score == 0.0
         [sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def fresh_registry() -> Iterator[None]:
+    registry._entry_points.cache_clear()
+    yield
+    registry._entry_points.cache_clear()
+
+
+@pytest.mark.usefixtures("fresh_registry")
+def test_a_judge_is_had_by_name_where_the_environment_says_where_it_is(
+    endpoint: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "judged_groundedness" not in registry.names()
+    registry._entry_points.cache_clear()
+    monkeypatch.setenv("GROUNDTRACE_JUDGE_BASE_URL", endpoint.url)
+    monkeypatch.setenv("GROUNDTRACE_JUDGE_MODEL", "stub")
+
+    assert {"judged_groundedness", "judged_context_relevance"} <= set(registry.names())
+    evaluator = registry.get("judged_groundedness")
+    assert isinstance(evaluator, JudgedGroundedness)
+    assert evaluator.evaluate(input=TUNNEL, output=ANSWER).score == 1.0
+    evaluator.close()
+
+
+def test_every_setting_is_in_the_docs() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "judge.md").read_text(encoding="utf-8")
+
+    assert [name for name in JudgeConfig.model_fields if f"`{name}`" not in page] == []
