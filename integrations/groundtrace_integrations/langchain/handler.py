@@ -22,7 +22,15 @@ from groundtrace_integrations.langchain.identity import whole
 from groundtrace_integrations.langchain.metadata import prompt_version
 from groundtrace_integrations.langchain.runs import Run
 from groundtrace_integrations.langchain.tracer import RunTracer
-from groundtrace_integrations.langchain.values import raw_value, shown_value
+from groundtrace_integrations.langchain.usage import first_generation
+from groundtrace_integrations.langchain.values import shown_value
+from groundtrace_integrations.langchain.verbose import (
+    function_call_attributes,
+    template_attributes,
+    verbose_answer,
+    verbose_messages,
+    verbose_value,
+)
 
 _STARTING: Final = "starting a LangChain run's span"
 _ENDING: Final = "ending a LangChain run's span"
@@ -73,8 +81,12 @@ class GroundtraceHandler(BaseCallbackHandler):
         self.tracer.runs.add(run_id, run)
         if run_type == "prompt" and run.parent is not None and metadata:
             run.parent.prompt_version = prompt_version(metadata) or run.parent.prompt_version
-        if self._keeps_values(run) and not _is_placeholder(inputs):
+        if not self._keeps_values(run):
+            return
+        if not _is_placeholder(inputs):
             run.add(input_attributes(self._value(inputs), self.tracer.settings))
+        if self._full:
+            run.add(template_attributes(serialized, inputs, self.tracer.settings))
 
     @guarded(_ENDING)
     def on_chain_end(self, outputs: Any, *, run_id: UUID, inputs: Any = None, **kwargs: Any) -> None:  # noqa: ARG002
@@ -105,12 +117,10 @@ class GroundtraceHandler(BaseCallbackHandler):
             return SpanKind.AGENT
         if run_type == "prompt":
             return SpanKind.PROMPT
-        if run_type not in {None, "chain"} and self.tracer.settings.plumbing == "full":
-            return SpanKind.UNKNOWN  # as OpenInference calls a parser
         return SpanKind.CHAIN
 
     def _keeps_values(self, run: Run) -> bool:
-        if run.plumbing and self.tracer.settings.plumbing != "full":
+        if run.plumbing and not self._full:
             return False
         return run.span.is_recording()
 
@@ -124,7 +134,11 @@ class GroundtraceHandler(BaseCallbackHandler):
         return attributes
 
     def _value(self, value: Any) -> object:
-        return raw_value(value) if self.tracer.settings.plumbing == "full" else shown_value(value)
+        return verbose_value(value) if self._full else shown_value(value)
+
+    @property
+    def _full(self) -> bool:
+        return self.tracer.settings.plumbing == "full"
 
     # --- models
 
@@ -144,7 +158,8 @@ class GroundtraceHandler(BaseCallbackHandler):
         first = messages[0] if messages else []
         run.add(models.input_message_attributes(first, self.tracer.settings))
         if self._whole_model(run):
-            run.add(input_attributes(shown_value(first), self.tracer.settings))
+            shown = verbose_messages(messages) if self._full else shown_value(first)
+            run.add(input_attributes(shown, self.tracer.settings))
 
     @guarded(_STARTING)
     def on_llm_start(
@@ -157,7 +172,9 @@ class GroundtraceHandler(BaseCallbackHandler):
         run.add(models.prompt_attributes(prompts, self.tracer.settings))
         run.attributes[semconv.GEN_AI_OPERATION_NAME] = GenAIOperation.TEXT_COMPLETION.value
         if self._whole_model(run):
-            run.add(input_attributes(prompts[0] if len(prompts) == 1 else prompts, self.tracer.settings))
+            asked = prompts[0] if len(prompts) == 1 else prompts
+            shown = {"prompts": prompts} if self._full else asked
+            run.add(input_attributes(shown, self.tracer.settings))
 
     def _start_model(
         self,
@@ -189,7 +206,7 @@ class GroundtraceHandler(BaseCallbackHandler):
 
     def _whole_model(self, run: Run) -> bool:
         """Whether the span also carries input and output values, which repeat its messages."""
-        return run.parent is None or self.tracer.settings.plumbing == "full"
+        return run.parent is None or self._full
 
     @guarded("noting a first token")
     def on_llm_new_token(self, token: Any, *, run_id: UUID, **kwargs: Any) -> None:  # noqa: ARG002
@@ -227,9 +244,16 @@ class GroundtraceHandler(BaseCallbackHandler):
                 settings = self.tracer.settings
                 attributes = models.response_attributes(response, settings)
                 if self._whole_model(run):
-                    answer = output_attributes(models.answer_text(response), settings)
-                    attributes = merge_attributes(attributes, answer)
+                    attributes = merge_attributes(attributes, self._answer(response))
         self.tracer.end(run, attributes, error)
+
+    def _answer(self, response: LLMResult) -> Attributes:
+        settings = self.tracer.settings
+        if not self._full:
+            return output_attributes(models.answer_text(response), settings)
+        message = getattr(first_generation(response), "message", None)
+        whole_answer = output_attributes(verbose_answer(response), settings)
+        return merge_attributes(whole_answer, function_call_attributes(message, settings))
 
     # --- retrievers
 

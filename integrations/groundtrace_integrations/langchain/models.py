@@ -111,7 +111,10 @@ def response_attributes(response: LLMResult, settings: TraceSettings) -> Attribu
         )
     else:
         answered = _choice_attributes([answer.text for answer in answers], settings)
-    return merge_attributes(answered, _detail_attributes(response), usage_attributes(response))
+    full = settings.plumbing == "full"
+    return merge_attributes(
+        answered, _detail_attributes(response, full=full), usage_attributes(response, full=full)
+    )
 
 
 def _choice_attributes(texts: Sequence[str], settings: TraceSettings) -> Attributes:
@@ -124,7 +127,8 @@ def _choice_attributes(texts: Sequence[str], settings: TraceSettings) -> Attribu
     return attributes
 
 
-def _detail_attributes(response: LLMResult) -> Attributes:
+def _detail_attributes(response: LLMResult, *, full: bool) -> Attributes:
+    """Return finish reason and model; in full as OpenInference: streams, too, go by the name asked for."""
     generation = first_generation(response)
     places: list[Mapping[str, Any]] = [
         place
@@ -143,7 +147,9 @@ def _detail_attributes(response: LLMResult) -> Attributes:
             attributes[semconv.GEN_AI_RESPONSE_FINISH_REASONS] = (reason,)
         model = _text(place, _MODEL_KEYS)
         if model is not None and semconv.GEN_AI_RESPONSE_MODEL not in attributes:
-            attributes[semconv.GEN_AI_RESPONSE_MODEL] = attributes[semconv.LLM_MODEL_NAME] = model
+            attributes[semconv.GEN_AI_RESPONSE_MODEL] = model
+        if model is not None and (place is response.llm_output or not full):
+            attributes.setdefault(semconv.LLM_MODEL_NAME, model)
     return attributes
 
 

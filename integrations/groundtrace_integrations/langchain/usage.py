@@ -15,9 +15,12 @@ _TOTAL: Final = ("total_tokens", "total_token_count")
 _USAGE: Final = ("token_usage", "usage", "usage_metadata")
 
 
-def usage_attributes(response: LLMResult) -> Attributes:
-    """Token counts of a model's answer, from the first place that has them."""
-    usage = _usage(response)
+def usage_attributes(response: LLMResult, *, full: bool) -> Attributes:
+    """Token counts of a model's answer, from the first place that has them.
+
+    ``full`` keeps zero counts of the provider's own figures and prefers these, as OpenInference does.
+    """
+    usage = _usage(response, full=full)
     if usage is None:
         return {}
     read = _whole(_details(usage, "input_token_details"), "cache_read") or _whole(
@@ -38,12 +41,13 @@ def usage_attributes(response: LLMResult) -> Attributes:
         prompt=prompt,
         completion=completion,
         total=total,
-        cache_read=read or None,
-        cache_write=write or None,
+        cache_read=read,
+        cache_write=write,
         reasoning=_reasoning(usage),
     )
     attributes.update(_audio(usage))
-    return attributes
+    keep_zeros = full and "prompt_tokens_details" in usage
+    return attributes if keep_zeros else {key: count for key, count in attributes.items() if count}
 
 
 def _with_cache(prompt: int, completion: int, total: int | None, cached: int) -> tuple[int, int | None]:
@@ -58,10 +62,8 @@ def _with_cache(prompt: int, completion: int, total: int | None, cached: int) ->
 
 
 def _reasoning(usage: Mapping[str, Any]) -> int | None:
-    return (
-        _whole(_details(usage, "output_token_details"), "reasoning")
-        or _whole(_details(usage, "completion_tokens_details"), "reasoning_tokens")
-        or None
+    return _whole(_details(usage, "output_token_details"), "reasoning") or _whole(
+        _details(usage, "completion_tokens_details"), "reasoning_tokens"
     )
 
 
@@ -72,10 +74,12 @@ def _audio(usage: Mapping[str, Any]) -> Attributes:
         semconv.LLM_TOKEN_COUNT_COMPLETION_AUDIO: _whole(_details(usage, "output_token_details"), "audio")
         or _whole(_details(usage, "completion_tokens_details"), "audio_tokens"),
     }
-    return {key: count for key, count in found.items() if count}
+    return {key: count for key, count in found.items() if count is not None}
 
 
-def _usage(response: LLMResult) -> Mapping[str, Any] | None:
+def _usage(response: LLMResult, *, full: bool) -> Mapping[str, Any] | None:
+    if full and (told := _raw_usage(response.llm_output)) is not None:
+        return told
     generation = first_generation(response)
     message = getattr(generation, "message", None)
     if isinstance(message, BaseMessage):
@@ -88,14 +92,22 @@ def _usage(response: LLMResult) -> Mapping[str, Any] | None:
         getattr(generation, "generation_info", None),
     )
     for place in places:
-        if isinstance(place, Mapping):
-            for key in _USAGE:
-                usage = place.get(key)
-                if isinstance(usage, Mapping) and usage:
-                    return usage
-            if _whole(place, "prompt_eval_count") is not None:
-                return place  # Ollama counts beside its other fields
+        told = _raw_usage(place)
+        if told is not None:
+            return told
     return None
+
+
+def _raw_usage(place: object) -> Mapping[str, Any] | None:
+    """Return the counts as the provider gave them, from one of the places where they may be."""
+    if not isinstance(place, Mapping):
+        return None
+    for key in _USAGE:
+        usage = place.get(key)
+        if isinstance(usage, Mapping) and usage:
+            return usage
+    # Ollama counts beside its other fields.
+    return place if _whole(place, "prompt_eval_count") is not None else None
 
 
 def first_generation(response: LLMResult) -> Generation | None:

@@ -26,15 +26,6 @@ def shown_value(value: object) -> object:
     return _plain(value)
 
 
-def raw_value(value: object) -> object:
-    """Return what OpenInference shows: the value as it is; the one text or field of a mapping."""
-    if isinstance(value, Mapping) and len(value) == 1:
-        ((key, only),) = value.items()
-        if isinstance(only, str) or key in {"input", "output"}:
-            return only
-    return value
-
-
 def _plain(value: Any) -> Any:
     if isinstance(value, BaseMessage):
         return message_mapping(value)

@@ -1,7 +1,9 @@
 """What a span carries of the answer, be it the client's own object or plain JSON. Pure."""
 
+import base64
 import json
-from collections.abc import Mapping
+import struct
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from groundtrace import semconv
@@ -28,7 +30,7 @@ def answer_attributes(
     """Model, messages, finish reason and token counts."""
     operation = request.operation
     if operation is EMBEDDINGS:
-        attributes = _embeddings(request, answer)
+        attributes = _embeddings(request, answer, settings)
     elif operation is RESPONSES:
         attributes = _response(answer, settings, outermost=outermost)
     else:
@@ -42,7 +44,8 @@ def answer_attributes(
     if answer_id is not None:
         attributes[semconv.GEN_AI_RESPONSE_ID] = answer_id
     attributes.update(usage_attributes(field(answer, "usage")))
-    if settings.plumbing == "full" and operation is not EMBEDDINGS:
+    vectors_hidden = operation is EMBEDDINGS and settings.hide_embeddings_vectors
+    if settings.plumbing == "full" and not vectors_hidden:
         attributes = merge_attributes(attributes, output_attributes(_as_json(answer), settings))
     return attributes
 
@@ -128,7 +131,7 @@ def _response(answer: object, settings: TraceSettings, *, outermost: bool) -> At
     return attributes
 
 
-def _embeddings(request: Request, answer: object) -> Attributes:
+def _embeddings(request: Request, answer: object, settings: TraceSettings) -> Attributes:
     data = items(answer, "data")
     attributes: Attributes = {}
     dimension = _dimension(field(data[0], "embedding")) if data else None
@@ -139,6 +142,21 @@ def _embeddings(request: Request, answer: object) -> Attributes:
         attributes[semconv.EMBEDDING_FINGERPRINT] = embedding_fingerprint(
             model=request.model, dimension=dimension
         )
+    if not settings.hide_embeddings_vectors:
+        attributes.update(_vectors(data))
+    return attributes
+
+
+def _vectors(data: Sequence[Any]) -> Attributes:
+    attributes: Attributes = {}
+    for item in data:
+        vector = field(item, "embedding")
+        if isinstance(vector, str):
+            vector = [number for (number,) in struct.iter_unpack("<f", base64.b64decode(vector))]
+        place = whole(item, "index")
+        if place is not None and isinstance(vector, Sequence):
+            key = f"{semconv.EMBEDDING_EMBEDDINGS}.{place}.{semconv.EMBEDDING_VECTOR}"
+            attributes[key] = [float(number) for number in vector]
     return attributes
 
 

@@ -124,7 +124,7 @@ def test_full_plumbing_carries_every_input_and_output(
     steps = [span for span in traced.all() if span.kind != "EMBEDDING"]
     assert [span.name for span in steps if "input.value" not in span.attributes] == []
     assert [span.name for span in steps if "output.value" not in span.attributes] == []
-    assert traced.named("StrOutputParser").kind == "UNKNOWN"
+    assert traced.named("StrOutputParser").kind == "CHAIN"
 
 
 def test_no_plumbing_hangs_the_steps_on_the_root(
