@@ -27,7 +27,9 @@ class Collector:
     def __post_init__(self) -> None:
         self.metrics = Metrics()
         self.keys = Keyring(self.store, shared=not self.config.embedded)
-        self.settler = Settler(self.store, every_s=self.config.settle_ms / 1_000)
+        self.settler = Settler(
+            self.store, record=self.config.data_dir / "settled", every_s=self.config.settle_ms / 1_000
+        )
         self.commits = CommitQueue(
             self.config, self.store, on_commit=self.settler.touch, on_stored=self.metrics.committed
         )

@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 from groundtrace_collector.errors import StoreError
 from groundtrace_collector.store.driver import Driver
 from groundtrace_collector.store.sql import split_statements, statement
 from groundtrace_collector.store.store import Store
+from groundtrace_collector.store.watermark import Watermark
 
 logger = logging.getLogger(__name__)
 
@@ -26,11 +28,13 @@ class Settler:
     """Keeps `traces` up with `otel_traces`.
 
     Commits of this process are told by `touch`. Rows that others wrote (OpenTelemetry's own exporter), and
-    what a killed process left unsettled, are found by a look for commits newer than the last settled ones.
+    what a killed process left unsettled, are found by a look for commits newer than the last settled ones;
+    ``record`` is the file that says up to where a killed process had settled all.
     """
 
-    def __init__(self, store: Store, *, every_s: float = 1.0) -> None:
+    def __init__(self, store: Store, *, record: Path, every_s: float = 1.0) -> None:
         self._store = store
+        self._watermark = Watermark(record)
         self._every_s = every_s
         self._pending: list[int] = []
         self._settled: dict[int, None] = {}
@@ -38,6 +42,7 @@ class Settler:
         self._idle = asyncio.Event()
         self._idle.set()
         self._from_seq = 0
+        self._at_once = COMMITS_AT_ONCE
         self._task: asyncio.Task[None] | None = None
         self._closing = False
 
@@ -93,11 +98,17 @@ class Settler:
                     await asyncio.sleep(max(self._every_s - took_s, 3 * took_s if self._every_s else 0.0))
 
     async def _resume(self) -> None:
-        """Take up where an earlier process ended: its last minute may have been settled in part."""
+        """Take up where an earlier process ended: its last minute may have been settled in part.
+
+        A process behind its commits may have been killed, and the next one, too: what the traces say was
+        settled last is not what was settled first.
+        """
         while True:
             try:
                 rows = await self._store.query("SELECT max(LastSeq) AS Seq FROM traces")
-                self._from_seq = max(0, int(rows[0]["Seq"]) - OVERLAP_US)
+                last = int(rows[0]["Seq"])
+                kept = self._watermark.read()
+                self._from_seq = max(0, (last if kept is None else min(kept, last)) - OVERLAP_US)
                 await self.look()
             except StoreError as error:
                 logger.warning("The store does not tell what is settled, trying again: %s", error)
@@ -112,14 +123,19 @@ class Settler:
             logger.warning("The store was not searched for new commits: %s", error)
 
     async def _settle_some(self) -> None:
-        seqs = self._pending[:COMMITS_AT_ONCE]
+        seqs = self._pending[: self._at_once]
         try:
             await self._settle(seqs)
         except StoreError as error:
             logger.error("Traces could not be settled, trying again: %s", error)
+            # One commit may be the cause: fewer at once find it, and it waits behind the others.
+            self._at_once = max(1, len(seqs) // 4)
+            self._pending = [*self._pending[len(seqs) :], *seqs]
             await asyncio.sleep(RETRY_S)
             return
+        self._at_once = COMMITS_AT_ONCE
         del self._pending[: len(seqs)]
+        self._watermark.keep(min(self._pending, default=max(seqs)))
         self._settled.update(dict.fromkeys(seqs))
         self._from_seq = max(self._from_seq, max(seqs) - OVERLAP_US)
         for seq in [seq for seq in self._settled if seq < self._from_seq]:

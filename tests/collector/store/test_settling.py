@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from groundtrace_collector.collector import Collector
-from groundtrace_collector.store.settler import Settler
+from groundtrace_collector.errors import StoreError
+from groundtrace_collector.store.driver import Driver
+from groundtrace_collector.store.settler import Settler, settle
 from groundtrace_collector.store.store import Store
 from tests.collector.conftest import Send
 from tests.collector.otlp import new_trace_id
@@ -393,15 +397,64 @@ async def test_rows_in_the_exporters_form_are_settled_too(
 
 
 async def test_what_a_killed_process_left_unsettled_is_settled_at_the_start(
-    send: Send, collector: Collector, store: Store, now_ns: int
+    send: Send, collector: Collector, store: Store, now_ns: int, tmp_path: Path
 ) -> None:
     trace_id = new_trace_id()
     await send([{"trace_id": trace_id, "start_ns": now_ns}])
     await store.command("TRUNCATE TABLE traces")
 
-    settler = Settler(store)
+    settler = Settler(store, record=tmp_path / "settled")
     settler.start()
     await settler.idle()
     await settler.close()
 
     assert await settled(collector, trace_id, "SpanCount") == 1
+
+
+async def test_a_backlog_that_killed_processes_left_is_settled_however_old(
+    send: Send, collector: Collector, now_ns: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("groundtrace_collector.store.settler.COMMITS_AT_ONCE", 1)
+    monkeypatch.setattr("groundtrace_collector.store.settler.OVERLAP_US", 0)
+    store, trace_ids = collector.store, [new_trace_id(), new_trace_id()]
+    for trace_id in trace_ids:
+        await send([{"trace_id": trace_id, "start_ns": now_ns}])
+    old, new = (row["Seq"] for row in await store.query("SELECT Seq FROM otel_traces ORDER BY Seq"))
+    await store.command("TRUNCATE TABLE traces")
+    killed = Settler(store, record=tmp_path / "settled")
+    killed.touch(new)
+    killed.touch(old)
+    await killed._settle_some()
+
+    settler = Settler(store, record=tmp_path / "settled")
+    settler.start()
+    await settler.idle()
+    await settler.close()
+
+    for trace_id in trace_ids:
+        assert await settled(collector, trace_id, "SpanCount") == 1
+
+
+async def test_a_commit_that_cannot_be_settled_holds_up_no_other(
+    send: Send, collector: Collector, now_ns: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, trace_id = collector.store, new_trace_id()
+    await send([{"trace_id": trace_id, "start_ns": now_ns}])
+    (row,) = await store.query("SELECT Seq FROM otel_traces")
+    await store.command("TRUNCATE TABLE traces")
+
+    def settle_or_fail(driver: Driver, seqs: Sequence[int], *, version: int) -> None:
+        if 1 in seqs:
+            raise StoreError("poison")
+        settle(driver, seqs, version=version)
+
+    monkeypatch.setattr("groundtrace_collector.store.settler.settle", settle_or_fail)
+    monkeypatch.setattr("groundtrace_collector.store.settler.RETRY_S", 0.0)
+    settler = Settler(store, record=tmp_path / "settled")
+    settler.touch(1)
+    settler.touch(row["Seq"])
+    for _ in range(3):
+        await settler._settle_some()
+
+    assert await settled(collector, trace_id, "SpanCount") == 1
+    assert settler.oldest_pending_us == 1
