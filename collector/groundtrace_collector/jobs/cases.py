@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from groundtrace_collector.jobs.board import Task
-from groundtrace_collector.jobs.context import context_passages
+from groundtrace_collector.jobs.context import Passage, context_documents
 from groundtrace_collector.jobs.protocol import CaseMessage, EvaluatorRef
 from groundtrace_collector.store.sql import statement
 from groundtrace_collector.store.store import Store
@@ -26,7 +26,7 @@ async def build_cases(store: Store, tasks: Sequence[Task]) -> list[CaseMessage]:
     rows = await _traces(store, sorted({trace for trace, _ in wanted}))
     documents = await _documents(store, rows)
     return [
-        _case(rows[trace], context_passages(documents[trace]), refs)
+        _case(rows[trace], context_documents(documents[trace]), refs)
         for (trace, input_hash), refs in wanted.items()
         if trace in rows and rows[trace]["InputHash"] == input_hash
     ]
@@ -59,13 +59,14 @@ def _bound(traces: Sequence[_Trace]) -> dict[str, object]:
     }
 
 
-def _case(row: Mapping[str, Any], context: tuple[str, ...], refs: Sequence[EvaluatorRef]) -> CaseMessage:
+def _case(row: Mapping[str, Any], context: Sequence[Passage], refs: Sequence[EvaluatorRef]) -> CaseMessage:
     return CaseMessage(
         project=row["Project"],
         trace_id=row["TraceId"],
         input_hash=row["InputHash"],
         query=row["Query"] or None,
-        context=context,
+        context=tuple(passage.content for passage in context),
+        context_ids=tuple(passage.document_id for passage in context),
         answer=row["Answer"] or None,
         retrieved_ids=tuple(row["RetrievedIds"]),
         relevant_ids=tuple(row["GoldIds"]),

@@ -24,7 +24,12 @@ class Passage:
 
 
 def context_passages(spans: Iterable[tuple[str, Mapping[str, str]]]) -> tuple[str, ...]:
-    """The texts of the last RERANKER's output documents, else of the last RETRIEVER's, best first.
+    """The texts of ``context_documents``."""
+    return tuple(passage.content for passage in context_documents(spans))
+
+
+def context_documents(spans: Iterable[tuple[str, Mapping[str, str]]]) -> tuple[Passage, ...]:
+    """The last RERANKER's output documents, else of the last RETRIEVER's, best first.
 
     ``spans`` are the kind and the document attributes of each span, earliest first. A document without text
     takes it by its id from any stage that has it; one that nowhere has a text is left out. The settled
@@ -42,9 +47,13 @@ def context_passages(spans: Iterable[tuple[str, Mapping[str, str]]]) -> tuple[st
         for passages in stages.values():
             texts.update((each.document_id, each.content) for each in passages if each.content)
     found = (
-        each.content or (each.document_id and texts.get(each.document_id)) for each in reranked or retrieved
+        Passage(
+            document_id=each.document_id,
+            content=each.content or (each.document_id and texts.get(each.document_id, "")),
+        )
+        for each in reranked or retrieved
     )
-    return tuple(text for text in found if text)
+    return tuple(passage for passage in found if passage.content)
 
 
 def stages_of(attributes: Mapping[str, str]) -> dict[str, list[Passage]]:

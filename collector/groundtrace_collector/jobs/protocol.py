@@ -39,6 +39,8 @@ class CaseMessage(_Message):
     input_hash: int
     query: str | None
     context: tuple[str, ...]
+    context_ids: tuple[str, ...] = ()
+    """The id of each passage, '' where it has none."""
     answer: str | None
     retrieved_ids: tuple[str, ...]
     relevant_ids: tuple[str, ...]

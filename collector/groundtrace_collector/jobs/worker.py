@@ -164,6 +164,7 @@ def score_cases(
         case = Case(
             query=message.query,
             context=message.context,
+            context_ids=message.context_ids,
             answer=message.answer,
             retrieved_ids=message.retrieved_ids,
             relevant_ids=message.relevant_ids,

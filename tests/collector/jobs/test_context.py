@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from groundtrace_collector.jobs.context import context_passages
+from groundtrace_collector.jobs.context import Passage, context_documents, context_passages
 
 
 def flat(prefix: str, *documents: Mapping[str, str]) -> dict[str, str]:
@@ -42,6 +42,15 @@ def test_documents_without_text_take_it_by_id_from_another_stage() -> None:
     )
 
     assert context_passages([("RETRIEVER", RETRIEVED), ("RERANKER", reranked)]) == ("D", "B")
+
+
+def test_each_passage_keeps_its_id() -> None:
+    reranked = flat("reranker.output_documents", {"id": "b"}, {"content": "X"}, {"id": "nowhere"})
+
+    assert context_documents([("RETRIEVER", RETRIEVED), ("RERANKER", reranked)]) == (
+        Passage(document_id="b", content="B"),
+        Passage(content="X"),
+    )
 
 
 def test_chunks_that_share_an_id_keep_their_own_texts() -> None:

@@ -53,6 +53,7 @@ def case(answer: str, *names: str) -> CaseMessage:
         input_hash=2**64 - 1,
         query="why?",
         context=("because",),
+        context_ids=("doc-17",),
         answer=answer,
         retrieved_ids=(),
         relevant_ids=(),
@@ -64,6 +65,21 @@ def score(*cases: CaseMessage, enough: Callable[[], bool] = lambda: False) -> li
     found: list[Result] = []
     assert score_cases(cases, EVALUATORS, found.append, enough) == len(found)
     return found
+
+
+def test_an_evaluator_sees_the_ids_of_the_passages() -> None:
+    seen: list[Case] = []
+
+    class Looking(Length):
+        name = "looking"
+
+        def judge(self, case: Case) -> Verdict:
+            seen.append(case)
+            return super().judge(case)
+
+    score_cases([case("one", "looking")], {"looking": Looking()}, lambda _: None, lambda: False)
+
+    assert [(each.context, each.context_ids) for each in seen] == [(("because",), ("doc-17",))]
 
 
 def test_each_evaluator_scores_each_case_in_order() -> None:
