@@ -64,30 +64,31 @@ class Passages:
 
     count: int
     ids: Sequence[str] = ()
-    places: dict[str, int] = field(init=False, repr=False)
+    places: dict[str, list[int]] = field(init=False, repr=False)
+    """By id in lower case; chunks of one document may share theirs."""
 
     def __post_init__(self) -> None:
-        places: dict[str, int] = {}
+        places: dict[str, list[int]] = {}
         for place, known in enumerate(self.ids):
-            places.setdefault(known.strip().casefold(), place)
+            if known.strip():
+                places.setdefault(known.strip().casefold(), []).append(place)
         object.__setattr__(self, "places", places)
 
-    def by_id(self, name: str) -> int | None:
-        """Index of the passage with this id, whatever its case."""
-        return self.places.get(name.strip().strip("\"'`").casefold())
+    def by_id(self, name: str) -> Sequence[int]:
+        """Indexes of the passages with this id, whatever its case; empty without one."""
+        return self.places.get(name.strip().strip("\"'`").casefold(), ())
 
     def mark(self, names: Sequence[str], text: str) -> Mark:
         """The mark that names these ids or places."""
         found: dict[int, None] = {}
         unknown = []
         for name in names:
-            place = self.by_id(name)
-            if place is None and name.isdecimal() and 1 <= int(name) <= self.count:
-                place = int(name) - 1
-            if place is None:
+            places = self.by_id(name)
+            if not places and name.isdecimal() and 1 <= int(name) <= self.count:
+                places = (int(name) - 1,)
+            found.update(dict.fromkeys(places))
+            if not places:
                 unknown.append(name)
-            else:
-                found[place] = None
         return Mark(text, tuple(found), tuple(unknown))
 
 
@@ -115,7 +116,7 @@ def parse_mark(bracket: str, passages: Passages) -> Mark | None:
         found = _OPENAI.fullmatch(inner)
         return found and passages.mark([_openai_place(inner, found[1])], bracket)
     parts = [_LEAD.sub("", part.strip(), count=1) for part in re.split(r"[,;]", inner)]
-    if all(passages.by_id(part) is not None for part in parts):
+    if all(map(passages.by_id, parts)):
         return passages.mark(parts, bracket)
     square = bracket[0] == "["
     rest = _LEAD.sub("", inner, count=1)
@@ -123,16 +124,24 @@ def parse_mark(bracket: str, passages: Passages) -> Mark | None:
     if named or square:
         names, end = _numbers(rest, named.end() if named else 0)
         if names and (named or end == len(rest)):
-            whole = passages.by_id(rest)
-            return passages.mark([rest] if whole is not None or _is_id(rest, passages) else names, bracket)
-    if square and passages.ids and all(_LOOKS_LIKE_ID.fullmatch(part) for part in parts):
+            return _of_numbers(rest, names, passages, bracket)
+    if square and passages.places and all(_LOOKS_LIKE_ID.fullmatch(part) for part in parts):
         return passages.mark(parts, bracket)
     return None
 
 
-def _is_id(text: str, passages: Passages) -> bool:
-    """Whether ``doc-17`` is an id rather than a place: ids are known, and it is written as one word."""
-    return bool(passages.ids) and _LOOKS_LIKE_ID.fullmatch(text) is not None
+def _of_numbers(rest: str, names: Sequence[str], passages: Passages, bracket: str) -> Mark | None:
+    """The mark for ``2, 3`` or ``doc-17``, which may be a place or an id.
+
+    What looks like an id is one where ids are known. Where they are not it is a place if there is such a place;
+    if not it is an id that nobody can look up, and no fault of the answer's.
+    """
+    if _LOOKS_LIKE_ID.fullmatch(rest) is None:
+        return passages.mark(names, bracket)
+    if passages.places:
+        return passages.mark([rest], bracket)
+    found = passages.mark(names, bracket)
+    return found if not found.unknown else None
 
 
 def _numbers(text: str, start: int) -> tuple[list[str], int]:

@@ -60,6 +60,19 @@ def test_an_aside_in_brackets_is_no_mark(aside: str) -> None:
     assert parse_mark(aside, Passages(3, IDS)) is None
 
 
+def test_chunks_of_one_document_are_cited_together() -> None:
+    score = cite("Nine workers died [doc-17].", ("doc-17", "doc-17", "doc-3"))
+
+    assert (score.score, score.evidence[0].passage) == (1.0, 1)
+
+
+def test_an_id_that_nobody_can_look_up_is_no_fault() -> None:
+    assert parse_mark("[doc-17]", Passages(3)) is None
+    assert parse_mark("[doc-17]", Passages(3, ("", "", ""))) is None
+    assert cite("Nine workers died [doc-17].").status is Status.NO_CLAIMS
+    assert cite("Nine workers died (Source 17).").score == 0.0
+
+
 def test_a_number_that_is_an_id_is_not_a_place() -> None:
     found = parse_mark("[2]", Passages(3, ("3", "2", "1")))
 
