@@ -113,5 +113,5 @@ def audit(server: ServeProcess, load: Load) -> dict[str, int]:
     assert stored == load.acknowledged, figures
     assert {name: figures[name] for name in ("twice", "unsettled", "documents_off")} == {
         "twice": 0, "unsettled": 0, "documents_off": 0,
-    }, figures  # fmt: skip
+    }, f"{figures}\n{server.log()[-3_000:]}"  # fmt: skip
     return figures

@@ -10,14 +10,16 @@ import sys
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.collector.conftest import ServeProcess
+from tests.collector.otlp import new_trace_id, otlp_request
 from tests.collector.verify.conftest import MountTmpfs, run_mount
-from tests.collector.verify.load import Load, audit
+from tests.collector.verify.load import PROTOBUF, Load, audit, message_of
 from tests.collector.verify.report import report
 
-pytestmark = [pytest.mark.verify, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 LEFT_BYTES = 200_000  # a full disk always has a little room, just not enough
 
@@ -36,12 +38,22 @@ def fill(folder: Path, *, leave: int = 0) -> Path:
     return ballast
 
 
-def answers_until(load: Load, wanted: str, *, within_s: float) -> None:
-    """Wait until some answer says ``wanted``."""
+def refused_with(server: ServeProcess, load: Load, wanted: str, *, within_s: float) -> str:
+    """Send until a request is refused with 503, and return what it is told, which has ``wanted`` in it.
+
+    The senders of the load may all be in one segment: then they wait for it, and are never refused.
+    """
     deadline = time.monotonic() + within_s
-    while not any(wanted in answer for answer in load.answers):
-        assert time.monotonic() < deadline, f"no answer said {wanted!r}: {load.answers}"
-        time.sleep(0.05)
+    while True:
+        trace_id = new_trace_id()
+        body = otlp_request([{"trace_id": trace_id, "span_id": "01" * 8}])
+        answer = httpx.post(f"{server.url}/v1/traces", content=body, headers=PROTOBUF, timeout=60)
+        if answer.status_code == 503:
+            assert int(answer.headers["retry-after"]) >= 1
+            assert wanted in message_of(answer)
+            return message_of(answer)
+        load.acknowledged.add((trace_id, "01" * 8))
+        assert time.monotonic() < deadline, f"nothing was refused: {load.answers}"
 
 
 def requests_after(load: Load, *, within_s: float) -> None:
@@ -52,6 +64,7 @@ def requests_after(load: Load, *, within_s: float) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.verify
 @pytest.mark.parametrize("leave", [pytest.param(0, id="full"), pytest.param(LEFT_BYTES, id="nearly-full")])
 def test_a_full_disk_is_said_and_heals_when_there_is_room(
     tmp_path: Path, mount_tmpfs: MountTmpfs, leave: int
@@ -64,7 +77,7 @@ def test_a_full_disk_is_said_and_heals_when_there_is_room(
         with Load(server, pause_s=0.02) as load:
             requests_after(load, within_s=30)
             ballast = fill(disk, leave=leave)
-            answers_until(load, "503", within_s=60)
+            said = refused_with(server, load, "space", within_s=60)
             time.sleep(5)
             ballast.unlink()
             requests_after(load, within_s=60)
@@ -76,10 +89,10 @@ def test_a_full_disk_is_said_and_heals_when_there_is_room(
     report(
         f"disk full, {leave:,} bytes left: {figures}, {dict(load.answers)}, {time.monotonic() - began:.0f} s"
     )
-    said = [answer for answer in load.answers if answer.startswith("503")]
-    assert all("No space left on device" in answer or "not enough space" in answer for answer in said), said
+    assert "No space left on device" in said or "not enough space" in said
 
 
+@pytest.mark.verify
 def test_a_kill_while_the_disk_is_full_loses_nothing(tmp_path: Path, mount_tmpfs: MountTmpfs) -> None:
     disk = mount_tmpfs(200)
     server = ServeProcess(disk / "store", tmp_path / "serve.log")
@@ -88,7 +101,7 @@ def test_a_kill_while_the_disk_is_full_loses_nothing(tmp_path: Path, mount_tmpfs
         with Load(server, pause_s=0.02) as load:
             requests_after(load, within_s=30)
             ballast = fill(disk, leave=LEFT_BYTES)
-            answers_until(load, "503", within_s=60)
+            refused_with(server, load, "space", within_s=60)
             server.signal(signal.SIGKILL)
             ballast.unlink()
             server.start()
@@ -112,7 +125,9 @@ def start_refused(store: Path) -> str:
     return done.stderr
 
 
-@pytest.mark.parametrize("leave", [0, 4_096, 40_960, 600_000, 30 << 20])
+@pytest.mark.parametrize(
+    "leave", [40_960, *(pytest.param(n, marks=pytest.mark.verify) for n in (0, 4_096, 600_000, 30 << 20))]
+)
 def test_a_start_on_a_full_disk_says_so_in_one_line_and_heals(
     tmp_path: Path, mount_tmpfs: MountTmpfs, leave: int
 ) -> None:
@@ -127,6 +142,7 @@ def test_a_start_on_a_full_disk_says_so_in_one_line_and_heals(
     assert "No space left on device" in said or "a start takes 32,768 KiB: make room" in said
 
 
+@pytest.mark.verify
 def test_a_store_mounted_read_only_is_said_and_opens_again_writable(
     tmp_path: Path, mount_tmpfs: MountTmpfs
 ) -> None:
@@ -148,6 +164,7 @@ def test_a_store_mounted_read_only_is_said_and_opens_again_writable(
     audit(server, load)
 
 
+@pytest.mark.verify
 def test_a_disk_that_turns_read_only_under_load_is_said_and_heals(
     tmp_path: Path, mount_tmpfs: MountTmpfs
 ) -> None:
@@ -160,7 +177,7 @@ def test_a_disk_that_turns_read_only_under_load_is_said_and_heals(
             requests_after(load, within_s=30)
             run_mount("--bind", segments, segments)
             run_mount("-o", "remount,bind,ro", segments)
-            answers_until(load, "503 the collector cannot write: Read-only file system", within_s=30)
+            refused_with(server, load, "the collector cannot write: Read-only file system", within_s=30)
             time.sleep(1)
             subprocess.run(["umount", "--lazy", segments], check=True)
             requests_after(load, within_s=30)
