@@ -73,7 +73,7 @@ ASKED: dict[tuple[str, str], list[dict[str, Any]]] = {
     ("GET", "/evaluations"): [{}],
     ("GET", "/encoders"): [{}],
     ("GET", "/datasets"): [{}],
-    ("GET", "/sql"): [{}],
+    ("GET", "/sql"): [{}, {"params": {"sql": "SELECT * FROM traces"}}],
     ("GET", "/settings"): [{}],
     ("GET", "/static/{name}"): [{}],
     ("GET", "/favicon.ico"): [{}],
@@ -89,7 +89,7 @@ SHOWN = {
     for path in (
         "/api/v1/traces", "/api/v1/traces/{trace_id}", "/api/v1/cohorts", "/api/v1/scores", "/api/v1/feedback",
         "/api/v1/jobs", "/", "/traces/{trace_id}", "/cohorts", "/compare", "/evaluations",
-        "/encoders",
+        "/encoders", "/sql",
     )
 } | {("POST", "/api/v1/sql")}  # fmt: skip
 
