@@ -5,7 +5,7 @@ Run by `make docs`; a test fails when the file is out of date.
 
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -72,14 +72,12 @@ def _settings() -> Iterator[str]:
 def _names(module: ModuleType) -> Iterator[str]:
     for name in sorted(module.__all__):
         value = getattr(module, name)
-        if isinstance(value, ModuleType):
+        if not callable(value):
             continue
         yield f"### `{name}{_signature(value)}`\n\n{_first_line(value)}"
 
 
-def _signature(value: object) -> str:
-    if not callable(value):
-        return ""
+def _signature(value: Callable[..., object]) -> str:
     try:
         return str(inspect.signature(value)).replace("typing.", "").replace("collections.abc.", "")
     except ValueError:

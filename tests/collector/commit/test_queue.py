@@ -132,7 +132,7 @@ async def test_while_the_store_is_away_requests_wait_and_then_get_503(
     in_segment = asyncio.create_task(commits.submit(request(new_trace_id())))
     await asyncio.sleep(0.1)
     waiting = request(new_trace_id())
-    with pytest.raises(UnavailableError, match="does not take spans: .*otlp_in"):
+    with pytest.raises(UnavailableError, match=r"does not take spans: .*otlp_in"):
         await commits.submit(waiting)
     assert not in_segment.done(), "it is in a segment and will be stored"
 
