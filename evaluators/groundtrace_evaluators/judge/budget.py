@@ -1,7 +1,9 @@
 """What the judge may spend: reserved before a call at its upper bound, corrected after it."""
 
+import logging
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -13,7 +15,9 @@ from groundtrace_evaluators.judge.config import JudgeConfig
 from groundtrace_evaluators.judge.failure import JudgeFailedError
 from groundtrace_evaluators.score import Status
 
-_LOCK_WAIT_S: Final = 10.0
+logger = logging.getLogger(__name__)
+
+_LOCK_WAIT_S: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +58,26 @@ class Budget:
         self._config = config
         self._now = now
         self._run = Amount(0)
-        self._days = sqlite3.connect(
-            _file(config.folder), timeout=_LOCK_WAIT_S, isolation_level=None, check_same_thread=False
-        )
-        self._days.execute(_statement("days"))
+        self._days = _opened(_file(config.folder))
 
     def reserve(self, bound: Amount) -> Reservation:
-        """Set aside the most that a call can cost. Raises JudgeFailedError (budget_exhausted)."""
+        """Set aside the most that a call can cost.
+
+        Raises JudgeFailedError: budget_exhausted, or error when the day's file cannot be used.
+        """
         after, config = self._run + bound, self._config
         if config.run_tokens is not None and after.tokens > config.run_tokens:
             raise _exhausted("run_tokens", f"{config.run_tokens:,} tokens", self._run, bound)
         if config.run_usd is not None and after.usd > config.run_usd:
             raise _exhausted("run_usd", f"${config.run_usd:g}", self._run, bound)
         day = self._now().date().isoformat()
-        self._days.execute(_statement("open_day"), {"day": day})
         limits = {"day_tokens": config.day_tokens, "day_usd": config.day_usd}
-        done = self._days.execute(
-            _statement("reserve"), {"day": day, "tokens": bound.tokens, "usd": bound.usd} | limits
-        )
+        values = {"day": day, "tokens": bound.tokens, "usd": bound.usd}
+        try:
+            self._days.execute(_statement("open_day"), {"day": day})
+            done = self._days.execute(_statement("reserve"), values | limits)
+        except sqlite3.Error as exc:
+            raise JudgeFailedError(Status.ERROR, f"the day's spending in {config.folder}: {exc}") from exc
         if done.rowcount != 1:
             limit = " and ".join(f"{name} {value:g}" for name, value in limits.items() if value is not None)
             raise _exhausted("the day's budget", limit, self.spent_today(), bound)
@@ -79,11 +85,16 @@ class Budget:
         return Reservation(day, bound)
 
     def settle(self, reservation: Reservation, cost: Amount) -> None:
-        """Put back what the call did not cost."""
+        """Put back what the call did not cost; where the day's file cannot be used the bound stays counted."""
         change = cost - reservation.bound
         self._run += change
         values = {"day": reservation.day, "tokens": change.tokens, "usd": change.usd}
-        self._days.execute(_statement("settle"), values)
+        try:
+            self._days.execute(_statement("settle"), values)
+        except sqlite3.Error as exc:
+            logger.warning(
+                "the day's spending in %s keeps a call's upper bound: %s", self._config.folder, exc
+            )
 
     def spent(self) -> Amount:
         """What this run has spent and reserved."""
@@ -116,6 +127,17 @@ def _file(folder: Path | None) -> str:
         return ":memory:"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return str(folder / "spent.sqlite3")
+
+
+def _opened(file: str) -> sqlite3.Connection:
+    days = sqlite3.connect(file, timeout=_LOCK_WAIT_S, isolation_level=None, check_same_thread=False)
+    # Short writes that wait for no disk: a lost last second of sums after a power cut is borne, a call that
+    # cannot get the lock is not.
+    days.execute("PRAGMA synchronous = NORMAL")
+    with suppress(sqlite3.OperationalError):  # another process is switching it right now
+        days.execute("PRAGMA journal_mode = WAL")
+    days.execute(_statement("days"))
+    return days
 
 
 @cache

@@ -91,6 +91,7 @@ def _used(tokens_in: Any, tokens_out: Any) -> dict[str, Any]:
     return {"prompt_tokens": tokens_in, "completion_tokens": tokens_out}
 
 
+GZIP = ("Content-Encoding", "gzip")
 WORDS = ("yes", "SUPPORTED", "grounded", "")
 REFUSALS = (
     "I'm sorry, but I can't help with that.",
@@ -177,7 +178,7 @@ HOSTILE: tuple[Hostile, ...] = (
     Hostile("choices null", _raw(_envelope(choices=None)), PARSE, 1, "bound"),
     Hostile("content an object", _raw(_envelope(choices=[{"message": {"content": {"a": 1}}}])), PARSE, 1, "bound"),
     Hostile("body too long", _raw(lambda *_: b" " * 4_100_000), PARSE, 1, "bound"),
-    Hostile("gzip that is none", _raw(lambda *_: b"?", 200, ("Content-Encoding", "gzip")), Status.ERROR, 4, "bound"),
+    Hostile("gzip that is none", _raw(lambda *_: b"not gzip", 200, GZIP), Status.ERROR, 4, "bound"),
     Hostile("error in a 200", _raw(_envelope(error={"message": "overloaded", "code": 500})), Status.ERROR, 1, "bound"),
     Hostile("429 in a 200", _raw(_envelope(error={"message": "slow down", "code": 429})), RATE, 1, "bound"),
     # HTTP

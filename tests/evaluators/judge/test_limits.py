@@ -108,10 +108,20 @@ def test_processes_that_share_a_folder_share_the_day(tmp_path: Path) -> None:
     )
     running = [
         subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True)
-        for _ in range(2)
+        for _ in range(3)
     ]
 
     assert sum(int(process.communicate(timeout=60)[0]) for process in running) == 1_000
+
+
+def test_spending_that_cannot_be_counted_is_not_made(endpoint: Judge, judged: Make, tmp_path: Path) -> None:
+    evaluator = judged(folder=tmp_path)
+    evaluator._budget._days.execute("DROP TABLE days")
+
+    score = evaluator.evaluate(input=TUNNEL, output=ANSWER)
+
+    assert (score.status, endpoint.requests) == (Status.ERROR, [])
+    assert "no such table" in (score.explanation or "")
 
 
 def test_a_passing_failure_is_tried_again(endpoint: Judge, judged: Make) -> None:

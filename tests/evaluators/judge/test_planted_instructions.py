@@ -104,8 +104,12 @@ def _number(score: Score) -> float:
 @pytest.mark.skipif(not ROWS.exists(), reason=f"the labelled data is not at {ROWS}")
 @pytest.mark.parametrize(
     ("manner", "options"),
-    [(manner, {}) for manner in OBEDIENT]
-    + [(manner, {"canary": False}) for manner in OBEDIENT if manner != ANYTHING],
+    [pytest.param(manner, {}, id=manner) for manner in OBEDIENT]
+    + [
+        pytest.param(manner, {"canary": False}, id=f"{manner}, no made-up claim", marks=pytest.mark.verify)
+        for manner in OBEDIENT
+        if manner != ANYTHING
+    ],
 )
 def test_no_planted_instruction_flips_a_verdict_to_grounded(
     manner: str, options: dict[str, Any], honest_bases: list[float], endpoint: Judge, judged: Make
