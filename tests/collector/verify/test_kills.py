@@ -44,14 +44,10 @@ def test_kill_9_at_any_moment_loses_nothing_and_stores_nothing_twice(
     assert load.requests > kills
 
 
-@pytest.mark.parametrize(
-    "stops",
-    [
-        pytest.param(1, id="1"),
-        pytest.param(8, id="8", marks=[pytest.mark.verify, pytest.mark.timeout(600)]),
-    ],
-)
-def test_sigterm_under_load_ends_with_0_and_loses_nothing(server: ServeProcess, stops: int) -> None:
+@pytest.mark.verify  # its short form is in serve/test_serve.py
+@pytest.mark.timeout(600)
+def test_sigterm_under_load_ends_with_0_and_loses_nothing(server: ServeProcess) -> None:
+    stops = 8
     began = time.monotonic()
     slowest_s = 0.0
     server.start()
