@@ -76,6 +76,8 @@ _ANSWER = r"(?:answers?|instructions?|steps?|summary|response)"
 _OPENS_FRAME = re.compile(
     rf"(?:{_POLITE}\W*)+$"
     rf"|(?:{_POLITE}\W+)*{_OFFER}\b[^.\n]{{0,40}}\bhelp\b[^.\n]{{0,80}}\.?$"
+    r"|(?:(?:therefore|thus|so|hence),? )?i (?:can|could|am able to|will|would)(?: \w+ly)? answer (?:the|this|your)"
+    r" question\b[^,;]{0,60}$"
     r"|(?:i hope (?:this|that)|let me know|please (?:provide|let|feel free)|feel free)\b[^\n]{0,120}$",
     re.IGNORECASE,
 )

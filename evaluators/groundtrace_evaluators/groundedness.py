@@ -7,7 +7,7 @@ from typing import ClassVar, NamedTuple
 from groundtrace_evaluators.abstention import abstains, declines, frames
 from groundtrace_evaluators.case import Case, Field
 from groundtrace_evaluators.evaluator import Verdict
-from groundtrace_evaluators.references import without_citations
+from groundtrace_evaluators.references import claim_of
 from groundtrace_evaluators.score import Evidence, Status
 from groundtrace_evaluators.sentences import split_sentences
 from groundtrace_evaluators.shapes import ContextToAnswer
@@ -48,8 +48,8 @@ class Groundedness(ContextToAnswer):
     figures that the context holds nowhere, for those that the context sentence closest to it lacks, and
     for neighbouring words that never meet in the context. Its doubt grows exponentially with the cost a
     word; the score is 1 / (1 + the sum of the doubts), so one bad sentence spoils a long answer. What the
-    query says may be repeated. Citation marks, greetings, introductions and sentences that decline to
-    answer are not held against it.
+    query says may be repeated. Citation marks, words about the sources ("according to passage 2"), greetings,
+    introductions and sentences that decline to answer are not held against it.
 
     An answer that only declines is ``ABSTAINED``; one that says nothing to check is ``NO_CLAIMS``.
 
@@ -64,7 +64,7 @@ class Groundedness(ContextToAnswer):
     """
 
     name: ClassVar[str] = "groundedness"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     method: ClassVar[str] = "lexical"
     needs: ClassVar[frozenset[Field]] = frozenset({Field.CONTEXT, Field.ANSWER})
 
@@ -92,7 +92,7 @@ def claims_of(sentences: Sequence[str]) -> list[Claim]:
     for sentence in sentences:
         if declines(sentence) or frames(sentence):
             continue
-        tokens = tokenize(without_citations(sentence))
+        tokens = tokenize(claim_of(sentence))
         if content(tokens):
             claims.append(Claim(sentence, tokens))
     return claims

@@ -128,6 +128,38 @@ def test_citation_marks_are_not_held_against_an_answer(mark: str) -> None:
 @pytest.mark.parametrize(
     "answer",
     [
+        pytest.param("According to passage 2, nine workers died.", id="according to"),
+        pytest.param("Passage 2 states that nine workers died.", id="passage states"),
+        pytest.param("Based on the given passages, nine workers died.", id="based on"),
+        pytest.param("Additionally, nine workers died.", id="connective"),
+        pytest.param("Answer: Nine workers died.", id="label"),
+        pytest.param("As mentioned in Sources 1 and 2, nine workers died.", id="as mentioned"),
+        pytest.param(
+            "Nine workers died. Therefore, I can confidently answer the question.", id="to the reader"
+        ),
+    ],
+)
+def test_words_about_the_sources_are_not_held_against_an_answer(answer: str) -> None:
+    assert grounded(answer) == grounded("Nine workers died.")
+
+
+@pytest.mark.parametrize(
+    ("answer", "plain"),
+    [
+        pytest.param(
+            "Article 5 says that nine workers died.", "Nine workers died.", id="an article of a law"
+        ),
+        pytest.param("Source 5 million francs.", "Francs.", id="a figure behind the word"),
+        pytest.param("Passage 2 states that ten workers died.", "Nine workers died.", id="a false report"),
+    ],
+)
+def test_what_looks_like_a_source_and_is_a_claim_counts(answer: str, plain: str) -> None:
+    assert grounded(answer) < grounded(plain)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
         "I don't know.",
         "I'm sorry, I do not know the answer.",
         "The context does not mention the price.",
