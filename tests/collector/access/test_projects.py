@@ -12,6 +12,7 @@ from groundtrace_collector.access.key import Role
 from groundtrace_collector.access.policy import is_of_all_projects
 from groundtrace_collector.app import ROUTED
 from groundtrace_collector.gate.bound import PROJECT_ATTRIBUTE, only_of
+from groundtrace_evaluators import get
 from tests.collector.access.conftest import PROTOBUF, SECRET, Door, bearer, spans_of
 from tests.collector.otlp import otlp_request
 
@@ -52,8 +53,14 @@ ASKED: dict[tuple[str, str], list[dict[str, Any]]] = {
     ],
     ("GET", "/api/v1/jobs/runs/{run_id}"): [{}],
     ("POST", "/api/v1/jobs/claim"): [
-        {"json": {"worker": "w", "evaluators": {"groundedness": "1"}}},
-        {"json": {"worker": "w", "evaluators": {"groundedness": "1"}, "run": "{run}"}},
+        {"json": {"worker": "w", "evaluators": {"groundedness": get("groundedness").version}}},
+        {
+            "json": {
+                "worker": "w",
+                "evaluators": {"groundedness": get("groundedness").version},
+                "run": "{run}",
+            }
+        },
     ],
     ("POST", "/api/v1/jobs/results"): [{"json": {"lease": "{lease}", "results": []}}],
     ("POST", "/api/v1/sql"): [

@@ -15,6 +15,7 @@ from groundtrace_collector.jobs.protocol import (
     ScoreMessage,
 )
 from groundtrace_collector.store.store import Store
+from groundtrace_evaluators import get
 from groundtrace_evaluators.score import Status
 from tests.collector.jobs.stored import Clock, Traces
 
@@ -41,7 +42,7 @@ class Office:
         return await self.dispatcher.save(name, lambda job: changed_job(job, change, cursor=cursor, now=now))
 
     async def claim(self, *, limit: int = 1000, run: str | None = None) -> ClaimReply:
-        versions = {"groundedness": "1", "context_relevance": "1"}
+        versions = {name: get(name).version for name in ("groundedness", "context_relevance")}
         return await self.dispatcher.claim(
             ClaimRequest(worker="w", evaluators=versions, limit=limit, run=run)
         )

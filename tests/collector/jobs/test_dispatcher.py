@@ -7,6 +7,7 @@ from groundtrace_collector.jobs.board import GIVEN_UP_AFTER
 from groundtrace_collector.jobs.protocol import ClaimRequest, ResultsRequest, RunStatus
 from groundtrace_collector.jobs.run import IDLE_S
 from groundtrace_collector.jobs.selection import ROOT_WAIT_S
+from groundtrace_evaluators import get
 from groundtrace_evaluators.score import Status
 from tests.collector.jobs.conftest import Office, verdicts
 from tests.collector.jobs.stored import Clock, Traces
@@ -187,7 +188,7 @@ async def test_a_score_row_says_where_it_comes_from(due: Office) -> None:
         "SpanId": "",
         "Source": "evaluator",
         "Evaluator": "groundedness",
-        "EvaluatorVersion": "1",
+        "EvaluatorVersion": get("groundedness").version,
         "Score": 0.5,
         "Status": "ok",
         "Threshold": 0.5,
