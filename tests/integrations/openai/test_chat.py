@@ -12,6 +12,7 @@ import groundtrace
 from groundtrace.settings import TraceSettings
 from groundtrace_integrations.openai import OpenAIInstrumentor
 from groundtrace_integrations.openai.providers import provider_attributes
+from tests.integrations.openai.versions import needs_parse, needs_responses
 from tests.integrations.provider_stub import ANSWER, Provider, Reply
 from tests.span_recorder import SpanRecorder
 
@@ -195,6 +196,7 @@ def test_the_span_is_current_while_the_request_is_under_way(
     assert [span.get_span_context().span_id for span in seen] == [traced.one().span_id]
 
 
+@needs_parse
 def test_parsed_answers_keep_their_type(
     traced: SpanRecorder, client: openai.OpenAI, provider: Provider
 ) -> None:
@@ -211,7 +213,7 @@ def test_parsed_answers_keep_their_type(
         )
     )
 
-    answer = client.beta.chat.completions.parse(model="gpt", messages=QUESTION, response_format=City)
+    answer = client.chat.completions.parse(model="gpt", messages=QUESTION, response_format=City)
 
     assert answer.choices[0].message.parsed == City(name="Bern")
     assert traced.one().attributes["llm.output_messages.0.message.content"] == '{"name": "Bern"}'
@@ -250,6 +252,7 @@ def test_the_host_tells_the_provider(host: str, provider: str | None, genai: str
     assert attributes["gen_ai.provider.name"] == genai
 
 
+@needs_responses
 def test_without_content_no_text_leaves(spans: SpanRecorder, client: openai.OpenAI) -> None:
     instrumentor = OpenAIInstrumentor()
     config = TraceSettings(content="ids")
@@ -268,6 +271,7 @@ def test_without_content_no_text_leaves(spans: SpanRecorder, client: openai.Open
     assert [span.attributes.get("llm.token_count.total") for span in spans.all()] == [29, 29, 29, 5]
 
 
+@needs_responses
 def test_texts_are_redacted_wherever_they_stand(spans: SpanRecorder, client: openai.OpenAI) -> None:
     instrumentor = OpenAIInstrumentor()
     config = TraceSettings(redact=(lambda text: text.replace("Bern", "[city]"),), plumbing="full")

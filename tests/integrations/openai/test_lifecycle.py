@@ -4,6 +4,7 @@ import logging
 import subprocess
 import sys
 import textwrap
+from importlib.util import find_spec
 
 import openai
 import pytest
@@ -94,6 +95,7 @@ def test_another_vendors_instrumentor_is_noticed_and_not_doubled(
     assert len([r for r in caplog.records if "openinference.instrumentation.openai" in r.message]) == 1
 
 
+@pytest.mark.skipif(find_spec("langchain_core") is None, reason="langchain-core is not installed")
 def test_instrument_does_not_import_the_library_and_traces_it_once_it_is() -> None:
     program = """
         import sys

@@ -8,8 +8,11 @@ import pytest
 
 from groundtrace.settings import TraceSettings
 from groundtrace_integrations.openai import OpenAIInstrumentor
+from tests.integrations.openai.versions import needs_responses
 from tests.integrations.provider_stub import ANSWER, Provider, Reply, response_body
 from tests.span_recorder import SpanRecorder
+
+pytestmark = needs_responses
 
 TOOL: Any = {"type": "function", "name": "weather", "parameters": {}, "strict": False}
 

@@ -11,6 +11,7 @@ from opentelemetry import trace
 from opentelemetry.trace import StatusCode
 
 from tests.integrations.openai.test_chat import QUESTION, WEATHER
+from tests.integrations.openai.versions import needs_responses, needs_stream_helper
 from tests.integrations.provider_stub import ANSWER, Provider, Reply, response_body
 from tests.span_recorder import RecordedSpan, SpanRecorder
 
@@ -181,6 +182,7 @@ def test_no_span_is_current_between_chunks(client: openai.OpenAI) -> None:
         assert not trace.get_current_span().get_span_context().is_valid
 
 
+@needs_stream_helper
 @pytest.mark.parametrize("early", [False, True], ids=["to-the-end", "left-early"])
 def test_the_stream_helper_of_chat(traced: SpanRecorder, client: openai.OpenAI, *, early: bool) -> None:
     with client.chat.completions.stream(model="gpt", messages=QUESTION) as stream:
@@ -196,6 +198,7 @@ def test_the_stream_helper_of_chat(traced: SpanRecorder, client: openai.OpenAI, 
     assert said(span) == ("Bern" if early else ANSWER)
 
 
+@needs_stream_helper
 async def test_the_async_stream_helper_of_chat(traced: SpanRecorder, aclient: openai.AsyncOpenAI) -> None:
     async with aclient.chat.completions.stream(model="gpt", messages=QUESTION) as stream:
         async for _ in stream:
@@ -204,6 +207,7 @@ async def test_the_async_stream_helper_of_chat(traced: SpanRecorder, aclient: op
     assert traced.one().attributes["groundtrace.cancelled"] is True
 
 
+@needs_responses
 def test_a_streamed_response_is_read_from_its_last_event(traced: SpanRecorder, client: openai.OpenAI) -> None:
     for _ in client.responses.create(model="gpt", input="Where?", stream=True):
         pass
@@ -214,6 +218,7 @@ def test_a_streamed_response_is_read_from_its_last_event(traced: SpanRecorder, c
     assert span.attributes["output.value"] == ANSWER
 
 
+@needs_responses
 def test_a_streamed_response_left_early_keeps_its_text(traced: SpanRecorder, client: openai.OpenAI) -> None:
     with client.responses.stream(model="gpt", input="Where?") as stream:
         for event in stream:
@@ -226,6 +231,7 @@ def test_a_streamed_response_left_early_keeps_its_text(traced: SpanRecorder, cli
     assert span.attributes["gen_ai.response.id"] == "resp_1"
 
 
+@needs_responses
 def test_a_response_that_failed_is_an_error(
     traced: SpanRecorder, client: openai.OpenAI, provider: Provider
 ) -> None:

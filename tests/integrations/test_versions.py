@@ -1,0 +1,39 @@
+"""The oldest versions that are supported, each in an environment of its own, by the tests of the newest."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TOOLS = ["pytest", "pytest-asyncio", "pytest-timeout", "hypothesis"]
+
+
+@pytest.mark.verify
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(
+    ("tests", "packages"),
+    [
+        pytest.param("openai", ["openai==1.26.0", "httpx<0.28"], id="openai-1"),
+        pytest.param("openai", ["openai==2.8.0"], id="openai-2"),
+        pytest.param("langchain", ["langchain-core==0.3.9", "numpy"], id="langchain-core-0.3.9"),
+    ],
+)
+def test_the_tests_pass_on_an_older_version(tests: str, packages: list[str], tmp_path: Path) -> None:
+    python = tmp_path / "env" / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "env"], check=True)
+    install = [str(python), "-m", "pip", "install", "-q", *TOOLS, *packages, str(ROOT)]
+    # An old library warns of what has become of its own dependencies since.
+    quiet = ["-W", "ignore::DeprecationWarning", "-W", "ignore::PendingDeprecationWarning"]
+    subprocess.run(install, check=True, capture_output=True, cwd=tmp_path)
+
+    done = subprocess.run(
+        [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *quiet, f"tests/integrations/{tests}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout[-4_000:]
