@@ -272,7 +272,7 @@ async def test_a_worker_with_other_versions_gets_nothing_and_a_run_says_why(due:
     old = ClaimRequest(worker="old", evaluators={"groundedness": "0"})
 
     assert (await due.dispatcher.claim(old)).cases == ()
-    with pytest.raises(ApiError, match="asks for groundedness 1, which is not here"):
+    with pytest.raises(ApiError, match=r"asks for groundedness .+, which is not here"):
         await due.dispatcher.claim(old.model_copy(update={"run": run.run}))
 
 
