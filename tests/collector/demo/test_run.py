@@ -16,6 +16,8 @@ from groundtrace_collector.demo.run import Options, check_installed
 
 
 def _demo(home: Path, *arguments: str) -> subprocess.Popen[str]:
+    # What a shell starts in the background ignores Ctrl-C, and so would what is started here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     return subprocess.Popen(
         [sys.executable, "-m", "groundtrace_collector.cli", "demo", *arguments],
         stdout=subprocess.PIPE,
