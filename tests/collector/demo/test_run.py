@@ -16,8 +16,6 @@ from groundtrace_collector.demo.run import Options, check_installed
 
 
 def _demo(home: Path, *arguments: str) -> subprocess.Popen[str]:
-    # What a shell starts in the background ignores Ctrl-C, and so would what is started here.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     return subprocess.Popen(
         [sys.executable, "-m", "groundtrace_collector.cli", "demo", *arguments],
         stdout=subprocess.PIPE,
@@ -25,6 +23,8 @@ def _demo(home: Path, *arguments: str) -> subprocess.Popen[str]:
         text=True,
         cwd=home,
         env={**os.environ, "HOME": str(home), "XDG_DATA_HOME": str(home)},
+        # What a shell starts in the background ignores Ctrl-C, and so would the demo.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - it takes no lock
     )
 
 
