@@ -141,6 +141,7 @@ ENGINE = MergeTree
 PARTITION BY toDate(Timestamp)
 PRIMARY KEY (ServiceName, SpanName, toDateTime(Timestamp))
 ORDER BY (ServiceName, SpanName, toDateTime(Timestamp), Timestamp)
+TTL toDate(Timestamp) + INTERVAL 30 DAY
 SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 1000, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 10,
     cleanup_delay_period = 5, max_cleanup_delay_period = 10, cleanup_delay_period_random_add = 0;
 
@@ -163,6 +164,7 @@ CREATE TABLE IF NOT EXISTS retrieved_documents
 ENGINE = MergeTree
 PARTITION BY toDate(Timestamp)
 ORDER BY (toStartOfFiveMinutes(Timestamp), TraceId, SpanId, Stage, Rank)
+TTL toDate(Timestamp) + INTERVAL 30 DAY
 SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 1000, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 10,
     cleanup_delay_period = 5, max_cleanup_delay_period = 10, cleanup_delay_period_random_add = 0;
 
@@ -316,6 +318,7 @@ CREATE TABLE IF NOT EXISTS traces
 ENGINE = ReplacingMergeTree(Version)
 PARTITION BY toDate(StartedAt)
 ORDER BY (Project, TraceId)
+TTL toDate(StartedAt) + INTERVAL 30 DAY
 SETTINGS ttl_only_drop_parts = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 10,
     cleanup_delay_period = 5, max_cleanup_delay_period = 10, cleanup_delay_period_random_add = 0;
 
@@ -344,6 +347,7 @@ CREATE TABLE IF NOT EXISTS scores
 ENGINE = ReplacingMergeTree(Seq)
 PARTITION BY toDate(CreatedAt)
 ORDER BY (Project, Name, TraceId, SpanId, Source, Evaluator, EvaluatorVersion)
+TTL toDate(CreatedAt) + INTERVAL 30 DAY
 SETTINGS ttl_only_drop_parts = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 10,
     cleanup_delay_period = 5, max_cleanup_delay_period = 10, cleanup_delay_period_random_add = 0;
 
@@ -361,6 +365,7 @@ CREATE TABLE IF NOT EXISTS feedback
 ENGINE = ReplacingMergeTree(Seq)
 PARTITION BY toDate(CreatedAt)
 ORDER BY (Project, Name, TraceId)
+TTL toDate(CreatedAt) + INTERVAL 30 DAY
 SETTINGS ttl_only_drop_parts = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 10,
     cleanup_delay_period = 5, max_cleanup_delay_period = 10, cleanup_delay_period_random_add = 0;
 
@@ -399,6 +404,7 @@ CREATE TABLE IF NOT EXISTS ledger
 ENGINE = ReplacingMergeTree(Seq)
 PARTITION BY toDate(CreatedAt)
 ORDER BY (Evaluator, EvaluatorVersion, TraceId, SpanId, InputHash)
+TTL toDate(CreatedAt) + INTERVAL 30 DAY
 SETTINGS ttl_only_drop_parts = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 10,
     cleanup_delay_period = 5, max_cleanup_delay_period = 10, cleanup_delay_period_random_add = 0;
 
