@@ -54,7 +54,7 @@ def _operations(openapi: Mapping[str, Any]) -> Iterator[Operation]:
             yield Operation(
                 method=method.upper(),
                 path=path,
-                description=operation.get("description", operation.get("summary", "")),
+                description=_plain(operation.get("description", operation.get("summary", ""))),
                 parameters=tuple(_parameter(each) for each in operation.get("parameters", ())),
                 body=tuple(_members(openapi, operation.get("requestBody", {}))),
             )
@@ -65,7 +65,7 @@ def _parameter(parameter: Mapping[str, Any]) -> Parameter:
         name=parameter["name"],
         place=parameter["in"],
         required=parameter.get("required", False),
-        description=parameter.get("description", ""),
+        description=_plain(parameter.get("description", "")),
     )
 
 
@@ -78,5 +78,9 @@ def _members(openapi: Mapping[str, Any], body: Mapping[str, Any]) -> Iterator[Pa
             name=name,
             place="body",
             required=name in schema.get("required", ()),
-            description=member.get("description", ""),
+            description=_plain(member.get("description", "")),
         )
+
+
+def _plain(markdown: str) -> str:
+    return markdown.replace("`", "")
