@@ -252,6 +252,7 @@ def uninstrument() -> None:
             _close()
         _state.integrations = []
         _state.on = False
+        _state.api_url = _state.api_key = None  # feedback finds its collector in the environment again
         use_settings(None)
         atexit.unregister(_finish)
 

@@ -70,6 +70,26 @@ def test_feedback_follows_instrument_and_is_sent_at_exit(
     assert [span.trace_id.hex() for span in otlp.spans()] == [body["trace_id"]]
 
 
+def test_feedback_forgets_the_collector_of_instrument_after_uninstrument(
+    otlp: StubCollector, run_app: Callable[..., Ended]
+) -> None:
+    otlp.answer = b"{}"
+    run_app(
+        """
+        import groundtrace
+        groundtrace.instrument("http://127.0.0.1:9", api_key="k-1", only=[])
+        groundtrace.uninstrument()
+        groundtrace.feedback("a" * 32, "thumbs", 1)
+        groundtrace.flush()
+        """,
+        GROUNDTRACE_URL=otlp.url,
+    )
+
+    (request,) = otlp.received
+    assert request.path == "/api/v1/feedback"
+    assert "authorization" not in request.headers
+
+
 def test_background_jobs_run_in_order_and_survive_a_fault(caplog: pytest.LogCaptureFixture) -> None:
     done: list[int] = []
     background = Background("test")
