@@ -102,6 +102,11 @@ class Call:
         parent = getattr(self.span, "parent", None)
         return parent is None or bool(parent.is_remote)
 
+    @property
+    def duration_ns(self) -> int:
+        """How long it has been going on."""
+        return time.time_ns() - self._started_ns
+
     def context(self) -> Context:
         """Return the context to attach while the call runs."""
         context = set_span_in_context(self.span, self._base)

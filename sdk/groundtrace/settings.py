@@ -34,7 +34,8 @@ class TraceSettings:
 
     ``redact`` runs over every text before anything else sees it. The ``hide_*`` switches are
     OpenInference's. ``max_attributes`` is the span's attribute limit: document lists are cut to
-    stay inside it, best documents kept.
+    stay inside it, best documents kept. ``vector_sample`` is the share of encoders' vectors to keep,
+    in [0, 1]; without it none, unless ``hide_embeddings_vectors`` is False, not None: then all.
     """
 
     content: Content = "full"
@@ -45,6 +46,7 @@ class TraceSettings:
     max_attributes: int = DEFAULT_MAX_ATTRIBUTES
     base64_image_max_length: int = DEFAULT_BASE64_IMAGE_CHARS
     genai_messages: bool = False
+    vector_sample: float | None = None
     hide_inputs: bool = False
     hide_outputs: bool = False
     hide_input_messages: bool = False
@@ -52,7 +54,7 @@ class TraceSettings:
     hide_input_images: bool = False
     hide_input_text: bool = False
     hide_output_text: bool = False
-    hide_embeddings_vectors: bool = True
+    hide_embeddings_vectors: bool | None = None
     hide_embeddings_text: bool = False
     hide_llm_invocation_parameters: bool = False
     hide_llm_tools: bool = False
@@ -61,10 +63,20 @@ class TraceSettings:
     # Derived, so that the hot path asks one attribute.
     texts: bool = field(init=False, default=True)
     ids: bool = field(init=False, default=True)
+    vector_share: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "texts", self.content == "full")
         object.__setattr__(self, "ids", self.content != "none")
+        object.__setattr__(self, "vector_share", self._vector_share())
+
+    def _vector_share(self) -> float:
+        # Much of a text can be read back out of its vector.
+        if self.hide_embeddings_vectors or not self.texts:
+            return 0.0
+        if self.vector_sample is not None:
+            return self.vector_sample
+        return 1.0 if self.hide_embeddings_vectors is False else 0.0
 
 
 _HIDE_SWITCHES: Final = (
@@ -87,7 +99,8 @@ _HIDE_SWITCHES: Final = (
 def settings_from_env(environ: Mapping[str, str] = os.environ) -> TraceSettings:
     """Settings as the environment gives them.
 
-    Reads ``GROUNDTRACE_CONTENT``, ``GROUNDTRACE_PLUMBING``, ``GROUNDTRACE_REDACT``, ``OPENINFERENCE_HIDE_*``,
+    Reads ``GROUNDTRACE_CONTENT``, ``GROUNDTRACE_PLUMBING``, ``GROUNDTRACE_REDACT``,
+    ``GROUNDTRACE_VECTOR_SAMPLE``, ``OPENINFERENCE_HIDE_*``,
     ``OPENINFERENCE_BASE64_IMAGE_MAX_LENGTH``, ``OPENINFERENCE_ENABLE_GENAI_SEMCONV``,
     ``OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT`` and the SDK's attribute limits.
     Raises ConfigError on a value that none of them has.
@@ -108,6 +121,7 @@ def settings_from_env(environ: Mapping[str, str] = os.environ) -> TraceSettings:
         redact=redactors_of(redact, "GROUNDTRACE_REDACT") if redact else (),
         plumbing=_plumbing(environ.get("GROUNDTRACE_PLUMBING") or "names"),
         max_attributes=attribute_limit(environ),
+        vector_sample=_share(environ, "GROUNDTRACE_VECTOR_SAMPLE"),
         base64_image_max_length=_whole(
             environ, "OPENINFERENCE_BASE64_IMAGE_MAX_LENGTH", DEFAULT_BASE64_IMAGE_CHARS
         ),
@@ -180,6 +194,19 @@ def _whole(environ: Mapping[str, str], key: str, default: int) -> int:
     if not value.strip().isdigit():
         raise ConfigError(f"{key} must be a whole number of at least 0, got {value!r}")
     return int(value)
+
+
+def _share(environ: Mapping[str, str], key: str) -> float | None:
+    value = environ.get(key)
+    if not value:
+        return None
+    try:
+        share = float(value)
+    except ValueError:
+        share = -1.0
+    if not 0.0 <= share <= 1.0:
+        raise ConfigError(f"{key} must be a number from 0 to 1, got {value!r}")
+    return share
 
 
 _current: TraceSettings | None = None

@@ -14,8 +14,9 @@ from groundtrace.attributes import (
     message_attributes,
 )
 from groundtrace.documents import Document
+from groundtrace.embedding import vector_attributes
 from groundtrace.settings import TraceSettings
-from groundtrace.steps.recognise import find_documents, find_reranked, vector_shape
+from groundtrace.steps.recognise import find_documents, find_reranked
 from groundtrace.steps.replies import find_messages, find_reply
 from groundtrace.text import encodable
 
@@ -80,7 +81,7 @@ def test_recognition_never_raises(value: object) -> None:
     find_reranked(value, [Document(id="a")])
     find_messages(value)
     find_reply(value)
-    vector_shape(value)
+    vector_attributes(value, TraceSettings(vector_sample=1.0))
 
 
 @given(st.lists(st.dictionaries(st.sampled_from(["role", "content", "name", "tool_calls"]), st.text())))

@@ -1,29 +1,29 @@
 """Encoders: LangChain gives them no callbacks, so their methods are wrapped, class by class."""
 
+import functools
+import time
 from collections.abc import Sequence
-from functools import lru_cache
-from typing import Any, Final
+from typing import Any
 
 from groundtrace import semconv
-from groundtrace.attributes import Attributes, input_attributes
-from groundtrace.fingerprint import embedding_fingerprint
+from groundtrace.attributes import Attributes
+from groundtrace.embedding import space_attributes, speed_attributes, text_attributes, vector_attributes
 from groundtrace.semconv import SpanKind
-from groundtrace.settings import TraceSettings
-from groundtrace.text import safe_text
-from groundtrace_integrations.langchain.identity import model_name, model_version
+from groundtrace_integrations.langchain.identity import model_name, model_version, whole
 from groundtrace_integrations.langchain.runs import Run, current_run
 from groundtrace_integrations.langchain.steps import argument, step
 from groundtrace_integrations.langchain.tracer import RunTracer
 from groundtrace_integrations.patches import Wrap
 
-# A batch of a whole corpus is no question to look at: its first texts tell what it is.
-_MAX_TEXTS: Final = 32
+# LangChain's own encoders call it so; OpenAI's counts texts a request by chunk_size.
+_BATCH_KEYS = ("batch_size", "chunk_size")
 
 
 def embedding_wraps(tracer: RunTracer) -> dict[str, Wrap]:
     """Wraps for the methods of an Embeddings class."""
-    one = step(tracer, lambda *call: _begin_query(tracer, *call), _one)
-    many = step(tracer, lambda *call: _begin_documents(tracer, *call), _many)
+    describe = functools.partial(_describe, tracer)
+    one = step(tracer, functools.partial(_begin_query, tracer), describe)
+    many = step(tracer, functools.partial(_begin_documents, tracer), describe)
     return {"embed_query": one, "aembed_query": one, "embed_documents": many, "aembed_documents": many}
 
 
@@ -60,7 +60,8 @@ def _begin(tracer: RunTracer, instance: object, texts: Sequence[Any]) -> Run | N
     run = tracer.begin_step(SpanKind.EMBEDDING, instance, around)
     if run.span.is_recording():
         _name_model(run, instance)
-        run.add(_text_attributes(texts, tracer.settings))
+        run.add(text_attributes(texts, tracer.settings))
+        run.instance = instance
     return run
 
 
@@ -76,52 +77,29 @@ def _name_model(run: Run, instance: object) -> None:
         run.attributes[semconv.EMBEDDING_MODEL_VERSION] = version
 
 
-def _text_attributes(texts: Sequence[Any], settings: TraceSettings) -> Attributes:
-    """Number of the texts and the first of them, together no longer than one attribute may be."""
-    attributes: Attributes = {semconv.EMBEDDING_TEXT_COUNT: len(texts)}
-    if not settings.texts or settings.hide_inputs:
-        return attributes
-    if len(texts) == 1 and not settings.hide_embeddings_text:
-        attributes.update(input_attributes(str(texts[0]), settings))
-    cut: list[str] = []
-    room = settings.max_attribute_chars
-    for index, text in enumerate(texts):
-        if room <= 0 or index >= _MAX_TEXTS:
-            cut.append(semconv.EMBEDDING_EMBEDDINGS)
-            break
-        key = f"{semconv.EMBEDDING_EMBEDDINGS}.{index}.{semconv.EMBEDDING_TEXT}"
-        shown = (
-            semconv.REDACTED if settings.hide_embeddings_text else safe_text(str(text), key, settings, cut)
+def _describe(tracer: RunTracer, run: Run, vectors: Any) -> Attributes:
+    """Say what came out, and how fast."""
+    duration_ns = time.time_ns() - run.started_ns
+    known = run.attributes
+    attributes = vector_attributes(vectors, tracer.settings)
+    dimension = attributes.get(semconv.GEN_AI_EMBEDDINGS_DIMENSION_COUNT)
+    attributes.update(
+        space_attributes(
+            model=run.model,
+            version=_text(known.get(semconv.EMBEDDING_MODEL_VERSION)),
+            dimension=dimension if isinstance(dimension, int) else None,
         )
-        attributes[key] = shown
-        room -= len(shown)
-    if cut:
-        attributes[semconv.TRUNCATED] = tuple(cut)
+    )
+    count = known.get(semconv.EMBEDDING_TEXT_COUNT)
+    attributes.update(
+        speed_attributes(
+            text_count=count if isinstance(count, int) else 0,
+            duration_ns=duration_ns,
+            batch_size=whole(run.instance, *_BATCH_KEYS),
+        )
+    )
     return attributes
 
 
-def _one(run: Run, vector: Any) -> Attributes:
-    return _space(run, len(vector))
-
-
-def _many(run: Run, vectors: Any) -> Attributes:
-    return _space(run, len(vectors[0]) if len(vectors) else None)
-
-
-def _space(run: Run, dimension: int | None) -> Attributes:
-    """Dimension and fingerprint of the space that the vectors lie in."""
-    attributes: Attributes = {}
-    if dimension is not None:
-        attributes[semconv.GEN_AI_EMBEDDINGS_DIMENSION_COUNT] = dimension
-    model = run.attributes.get(semconv.EMBEDDING_MODEL_NAME)
-    if isinstance(model, str):
-        version = run.attributes.get(semconv.EMBEDDING_MODEL_VERSION)
-        attributes[semconv.EMBEDDING_FINGERPRINT] = _fingerprint(
-            model, version if isinstance(version, str) else None, dimension
-        )
-    return attributes
-
-
-@lru_cache(maxsize=256)
-def _fingerprint(model: str, version: str | None, dimension: int | None) -> str:
-    return embedding_fingerprint(model=model, version=version, dimension=dimension)
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

@@ -2,9 +2,10 @@
 
 import base64
 import json
-import struct
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+import sys
+from array import array
+from collections.abc import Mapping
+from typing import Any
 
 from groundtrace import semconv
 from groundtrace.attributes import (
@@ -15,13 +16,11 @@ from groundtrace.attributes import (
     text_attribute,
     token_attributes,
 )
-from groundtrace.fingerprint import embedding_fingerprint
+from groundtrace.embedding import space_attributes, vector_attributes
 from groundtrace.settings import TraceSettings
 from groundtrace_integrations.openai.fields import field, items, joined, text, whole
 from groundtrace_integrations.openai.messages import chat_message, item_message
 from groundtrace_integrations.openai.operations import COMPLETIONS, EMBEDDINGS, RESPONSES, Operation, Request
-
-_BYTES_PER_FLOAT32: Final = 4
 
 
 def answer_attributes(
@@ -44,7 +43,8 @@ def answer_attributes(
     if answer_id is not None:
         attributes[semconv.GEN_AI_RESPONSE_ID] = answer_id
     attributes.update(usage_attributes(field(answer, "usage")))
-    vectors_hidden = operation is EMBEDDINGS and settings.hide_embeddings_vectors
+    # The whole answer holds every vector.
+    vectors_hidden = operation is EMBEDDINGS and settings.vector_share < 1
     if settings.plumbing == "full" and not vectors_hidden:
         attributes = merge_attributes(attributes, output_attributes(_as_json(answer), settings))
     return attributes
@@ -132,41 +132,28 @@ def _response(answer: object, settings: TraceSettings, *, outermost: bool) -> At
 
 
 def _embeddings(request: Request, answer: object, settings: TraceSettings) -> Attributes:
-    data = items(answer, "data")
-    attributes: Attributes = {}
-    dimension = _dimension(field(data[0], "embedding")) if data else None
-    if dimension is not None:
-        attributes[semconv.GEN_AI_EMBEDDINGS_DIMENSION_COUNT] = dimension
+    attributes = vector_attributes(_vectors(answer), settings)
+    dimension = attributes.get(semconv.GEN_AI_EMBEDDINGS_DIMENSION_COUNT)
     # The name asked for, which frameworks know, too: the provider may answer with another spelling.
-    if request.model is not None:
-        attributes[semconv.EMBEDDING_FINGERPRINT] = embedding_fingerprint(
-            model=request.model, dimension=dimension
-        )
-    if not settings.hide_embeddings_vectors:
-        attributes.update(_vectors(data))
+    attributes.update(
+        space_attributes(model=request.model, dimension=dimension if isinstance(dimension, int) else None)
+    )
     return attributes
 
 
-def _vectors(data: Sequence[Any]) -> Attributes:
-    attributes: Attributes = {}
-    for item in data:
-        vector = field(item, "embedding")
-        if isinstance(vector, str):
-            vector = [number for (number,) in struct.iter_unpack("<f", base64.b64decode(vector))]
-        place = whole(item, "index")
-        if place is not None and isinstance(vector, Sequence):
-            key = f"{semconv.EMBEDDING_EMBEDDINGS}.{place}.{semconv.EMBEDDING_VECTOR}"
-            attributes[key] = [float(number) for number in vector]
-    return attributes
+def _vectors(answer: object) -> list[Any]:
+    """Return the answer's vectors in the order of their texts."""
+    data = sorted(items(answer, "data"), key=lambda item: whole(item, "index") or 0)
+    vectors = [field(item, "embedding") for item in data]
+    return [_decoded(vector) if isinstance(vector, str) else vector for vector in vectors]
 
 
-def _dimension(vector: object) -> int | None:
-    if isinstance(vector, str):  # base64 of 32-bit floats
-        return (len(vector) * 3 // 4 - vector.count("=", -2)) // _BYTES_PER_FLOAT32
-    try:
-        return len(vector)  # type: ignore[arg-type] # a list or an array
-    except TypeError:
-        return None
+def _decoded(vector: str) -> "array[float]":
+    """Return the 32-bit floats that a base64 text holds; the wire's are little-endian."""
+    numbers = array("f", base64.b64decode(vector))
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers
 
 
 def _as_json(answer: object) -> object:

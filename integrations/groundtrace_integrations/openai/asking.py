@@ -12,6 +12,7 @@ from groundtrace.attributes import (
     message_attributes,
     text_attribute,
 )
+from groundtrace.embedding import text_attributes
 from groundtrace.settings import TraceSettings
 from groundtrace_integrations.openai.images import without_images
 from groundtrace_integrations.openai.messages import Message, asked_messages, chat_message, last_question
@@ -27,7 +28,7 @@ _GENAI_PARAMETERS: Final = {
     "max_output_tokens": semconv.GEN_AI_REQUEST_MAX_TOKENS,
     "seed": semconv.GEN_AI_REQUEST_SEED,
 }
-# A batch of a whole corpus is no question to look at: its first texts tell what it is.
+# A batch of prompts is no question to look at: its first texts tell what it is.
 _MAX_TEXTS: Final = 32
 
 
@@ -118,27 +119,9 @@ def _embedded(request: Request, settings: TraceSettings) -> Attributes:
     attributes.update(json_attribute(semconv.EMBEDDING_INVOCATION_PARAMETERS, parameters, settings))
     given = body.get("input")
     texts = _texts(given)
-    attributes[semconv.EMBEDDING_TEXT_COUNT] = len(texts) or _token_lists(given)
-    return merge_attributes(attributes, _embedded_texts(texts, settings))
-
-
-def _embedded_texts(texts: Sequence[str], settings: TraceSettings) -> Attributes:
-    """Return the first texts, together no longer than one attribute may be."""
-    if settings.hide_inputs or not settings.texts:
-        return {}
-    attributes: Attributes = {}
-    if len(texts) == 1 and not settings.hide_embeddings_text:
-        attributes = input_attributes(texts[0], settings)
-    room = settings.max_attribute_chars
-    for index, given in enumerate(texts):
-        if room <= 0 or index >= _MAX_TEXTS:
-            return merge_attributes(attributes, {semconv.TRUNCATED: (semconv.EMBEDDING_EMBEDDINGS,)})
-        key = f"{semconv.EMBEDDING_EMBEDDINGS}.{index}.{semconv.EMBEDDING_TEXT}"
-        shown = (
-            {key: semconv.REDACTED} if settings.hide_embeddings_text else text_attribute(key, given, settings)
-        )
-        attributes = merge_attributes(attributes, shown)
-        room -= len(given)
+    attributes = merge_attributes(attributes, text_attributes(texts, settings))
+    if not texts:
+        attributes[semconv.EMBEDDING_TEXT_COUNT] = _token_lists(given)
     return attributes
 
 

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from groundtrace.embedding import speed_attributes
 from groundtrace.guard import guarded
+from groundtrace.semconv import EMBEDDING_TEXT_COUNT
 from groundtrace_integrations.calls import Call
 from groundtrace_integrations.covering import Cover
 from groundtrace_integrations.openai.answering import answer_attributes, usage_attributes
@@ -74,8 +76,13 @@ class Reading:
     @guarded("reading a model's answer")
     def _describe(self, answer: object) -> None:
         call = self._call
-        if call.recording and answer is not None:
-            call.add(answer_attributes(self._request, answer, call.settings, outermost=call.outermost))
+        if not call.recording or answer is None:
+            return
+        duration_ns = call.duration_ns
+        call.add(answer_attributes(self._request, answer, call.settings, outermost=call.outermost))
+        count = call.attributes.get(EMBEDDING_TEXT_COUNT)
+        if isinstance(count, int):
+            call.add(speed_attributes(text_count=count, duration_ns=duration_ns))
 
 
 @guarded("telling the operation around a request of its answer")

@@ -1,22 +1,20 @@
-"""The encoder step: texts in, vectors out; the vectors themselves are not kept."""
+"""The encoder step: texts in, vectors out."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, ParamSpec, TypeVar, overload
+from typing import ParamSpec, TypeVar, overload
 
 from groundtrace import semconv
-from groundtrace.attributes import Attributes, token_attributes
-from groundtrace.fingerprint import embedding_fingerprint
+from groundtrace.attributes import Attributes, merge_attributes, token_attributes
+from groundtrace.embedding import space_attributes, speed_attributes, text_attributes, vector_attributes
 from groundtrace.guard import guarded
 from groundtrace.semconv import GenAIOperation, SpanKind
-from groundtrace.steps.recognise import find_texts, vector_shape
+from groundtrace.steps.recognise import find_texts
 from groundtrace.steps.step import Step
-from groundtrace.text import safe_text
+from groundtrace.vectors import vector_shape
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-# A batch of a whole corpus is no question to look at: its first texts tell what it is.
-MAX_TEXTS: Final = 32
 
 
 class EncoderStep(Step):
@@ -36,13 +34,16 @@ class EncoderStep(Step):
         normalized: bool | None = None,
         prefix: str | None = None,
         quantization: str | None = None,
+        batch_size: int | None = None,
         indexing: bool = False,
     ) -> None:
         super().__init__(name, {semconv.INDEXING: True if indexing else None})
         self._own = (model, version, dimension)
         self._model, self._version, self._dimension = self._own
         self._space = (normalized, prefix, quantization)
+        self._batch_size = batch_size
         self._texts = texts
+        self._text_count = self._started_ns = 0
 
     @guarded("setting an encoder's model")
     def set_model(self, model: str, version: str | None = None) -> None:
@@ -66,25 +67,18 @@ class EncoderStep(Step):
         if not self._span.is_recording():
             return
         texts = [texts] if isinstance(texts, str) else list(texts)
-        if len(texts) == 1:
-            self.set_input(texts[0])
-        self._put(self._text_attributes(texts))
+        self._text_count = len(texts)
+        self._put(text_attributes(texts, self._settings))
 
-    def _text_attributes(self, texts: Sequence[str]) -> Attributes:
-        attributes: Attributes = {semconv.EMBEDDING_TEXT_COUNT: len(texts)}
-        settings = self._settings
-        if not settings.texts or settings.hide_inputs or settings.hide_embeddings_text:
-            return attributes
-        cut: list[str] = [semconv.EMBEDDING_EMBEDDINGS] if len(texts) > MAX_TEXTS else []
-        for index, text in enumerate(texts[:MAX_TEXTS]):
-            key = f"{semconv.EMBEDDING_EMBEDDINGS}.{index}.{semconv.EMBEDDING_TEXT}"
-            attributes[key] = safe_text(text, key, settings, cut)
-        if cut:
-            attributes[semconv.TRUNCATED] = tuple(cut)
-        return attributes
+    @guarded("setting an encoder's vectors")
+    def set_vectors(self, vectors: object) -> None:
+        """Record what came out: dimension and norms, and the share of the vectors that is asked for."""
+        if self._span.is_recording():
+            self._read_result(vectors)
 
     def _begin(self) -> None:
         self._model, self._version, self._dimension = self._own
+        self._text_count, self._started_ns = 0, time.perf_counter_ns()
 
     def _given_attributes(self) -> Attributes:
         if self._texts is not None:
@@ -92,17 +86,8 @@ class EncoderStep(Step):
         return {}
 
     def _last_attributes(self) -> Attributes:
-        attributes: Attributes = {}
-        if self._dimension is not None:
-            attributes[semconv.GEN_AI_EMBEDDINGS_DIMENSION_COUNT] = self._dimension
-        if self._model is None:
-            return attributes
-        attributes[semconv.EMBEDDING_MODEL_NAME] = self._model
-        attributes[semconv.GEN_AI_REQUEST_MODEL] = self._model
-        if self._version is not None:
-            attributes[semconv.EMBEDDING_MODEL_VERSION] = self._version
         normalized, prefix, quantization = self._space
-        attributes[semconv.EMBEDDING_FINGERPRINT] = embedding_fingerprint(
+        space = space_attributes(
             model=self._model,
             version=self._version,
             dimension=self._dimension,
@@ -110,7 +95,12 @@ class EncoderStep(Step):
             prefix=prefix,
             quantization=quantization,
         )
-        return attributes
+        speed = speed_attributes(
+            text_count=self._text_count,
+            duration_ns=time.perf_counter_ns() - self._started_ns,
+            batch_size=self._batch_size,
+        )
+        return merge_attributes(space, speed)
 
     def _read_arguments(self, arguments: Mapping[str, object]) -> None:
         texts = find_texts(arguments)
@@ -123,9 +113,12 @@ class EncoderStep(Step):
         shape = vector_shape(result)
         if shape is not None:
             self._dimension = shape[1]
+            self._put(vector_attributes(result, self._settings))
 
     def _read_item(self, item: object) -> None:
-        self._read_result(item)
+        shape = vector_shape(item)
+        if shape is not None:
+            self._dimension = shape[1]
 
 
 @overload
@@ -141,6 +134,7 @@ def encoder(
     normalized: bool | None = None,
     prefix: str | None = None,
     quantization: str | None = None,
+    batch_size: int | None = None,
     indexing: bool = False,
 ) -> EncoderStep: ...
 def encoder(
@@ -153,13 +147,15 @@ def encoder(
     normalized: bool | None = None,
     prefix: str | None = None,
     quantization: str | None = None,
+    batch_size: int | None = None,
     indexing: bool = False,
 ) -> Callable[P, R] | EncoderStep:
     """Trace an embedding call: ``with groundtrace.encoder(model="minilm", version="2", texts=q):``.
 
     A decorated function's texts are read from its arguments and the dimension from what it
     returns. ``indexing`` marks the embedding of documents to be stored, which no question waits
-    for. ``normalized``, ``prefix`` and ``quantization`` belong to the space's fingerprint.
+    for. ``normalized``, ``prefix`` and ``quantization`` belong to the space's fingerprint;
+    ``batch_size`` is how many texts go through the model at a time.
     """
     if callable(name):
         return EncoderStep()(name)
@@ -172,5 +168,6 @@ def encoder(
         normalized=normalized,
         prefix=prefix,
         quantization=quantization,
+        batch_size=batch_size,
         indexing=indexing,
     )

@@ -204,19 +204,3 @@ def find_input_documents(arguments: Mapping[str, object]) -> list[Document] | No
             if found:
                 return found.documents
     return None
-
-
-def vector_shape(value: object) -> tuple[int, int] | None:
-    """Return (vectors, dimension) of an encoder's result: nested lists, arrays, tensors."""
-    shape = getattr(value, "shape", None)
-    if shape is not None:
-        sizes = tuple(int(size) for size in shape)
-        if len(sizes) == 1:
-            return 1, sizes[0]
-        return (sizes[0], sizes[1]) if len(sizes) == 2 else None
-    if not isinstance(value, list | tuple) or not value:
-        return None
-    if number(value[0]) is not None:
-        return 1, len(value)
-    inner = vector_shape(value[0])
-    return (len(value), inner[1]) if inner and inner[0] == 1 else None

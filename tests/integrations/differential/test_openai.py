@@ -17,7 +17,11 @@ theirs = pytest.importorskip("openinference.instrumentation.openai")
 # All that our spans have and OpenInference's have not, one by one.
 MORE = {
     "embedding.fingerprint": "the space that the vectors lie in",
+    "embedding.norm.max": "how long the vectors are, whether or not they are shown",
+    "embedding.norm.mean": "",
+    "embedding.norm.min": "",
     "embedding.text_count": "how many texts, where only the first are shown",
+    "embedding.texts_per_second": "the encoder's speed",
     "error.type": "OpenTelemetry's name of an error",
     "gen_ai.embeddings.dimension.count": "GenAI's names stand beside OpenInference's",
     "gen_ai.operation.name": "",
