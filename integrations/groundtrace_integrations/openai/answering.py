@@ -18,9 +18,10 @@ from groundtrace.attributes import (
 )
 from groundtrace.embedding import space_attributes, vector_attributes
 from groundtrace.settings import TraceSettings
-from groundtrace_integrations.openai.fields import field, items, joined, text, whole
+from groundtrace_integrations.fields import field, items, joined, text, whole
 from groundtrace_integrations.openai.messages import chat_message, item_message
-from groundtrace_integrations.openai.operations import COMPLETIONS, EMBEDDINGS, RESPONSES, Operation, Request
+from groundtrace_integrations.openai.operations import COMPLETIONS, EMBEDDINGS, RESPONSES
+from groundtrace_integrations.stainless.operations import Operation, Request
 
 
 def answer_attributes(

@@ -16,7 +16,8 @@ from groundtrace.embedding import text_attributes
 from groundtrace.settings import TraceSettings
 from groundtrace_integrations.openai.images import without_images
 from groundtrace_integrations.openai.messages import Message, asked_messages, chat_message, last_question
-from groundtrace_integrations.openai.operations import CHAT, COMPLETIONS, EMBEDDINGS, Request
+from groundtrace_integrations.openai.operations import CHAT, COMPLETIONS, EMBEDDINGS
+from groundtrace_integrations.stainless.operations import Request
 
 # What has attributes of its own is left out of the parameters, as OpenInference does.
 _NO_PARAMETERS: Final = frozenset({"messages", "functions", "tools", "input", "instructions", "prompt"})

@@ -1,26 +1,18 @@
 """Chunks of a stream, put together to the answer that would have come in one piece."""
 
 from collections.abc import Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from groundtrace_integrations.openai.fields import field, text
-from groundtrace_integrations.openai.operations import RESPONSES, Operation
+from groundtrace_integrations.fields import field, text
+from groundtrace_integrations.openai.operations import RESPONSES
+from groundtrace_integrations.stainless.operations import Operation
+from groundtrace_integrations.stainless.reading import Gathering
 
 # The texts that come in pieces (a tool call's id, too, from some servers); other fields come whole.
 _PIECES: Final = frozenset(
     {"content", "refusal", "reasoning_content", "reasoning", "text", "arguments", "id"}
 )
 _ENDINGS: Final = frozenset({"response.completed", "response.incomplete", "response.failed"})
-
-
-class Gathering(Protocol):
-    """Takes chunks, gives the answer as far as it has come."""
-
-    def add(self, chunk: object) -> None:
-        """Take the next chunk."""
-
-    def answer(self) -> object:
-        """Return the answer; None when nothing came."""
 
 
 def gathering_of(operation: Operation) -> Gathering:

@@ -7,8 +7,10 @@ from typing import Any, ClassVar, Final
 from groundtrace_integrations.calls import CallTracer
 from groundtrace_integrations.imports import when_imported
 from groundtrace_integrations.instrumentor import LibraryInstrumentor
-from groundtrace_integrations.openai import raw, requesting, streams
+from groundtrace_integrations.openai.dialect import OpenAIDialect
 from groundtrace_integrations.patches import Patches
+from groundtrace_integrations.stainless import requesting, streams
+from groundtrace_integrations.stainless.patching import classes_in, patch_client
 
 # The streams of `.stream()` helpers close the response below them and not the stream.
 _HELPER_STREAMS: Final = {
@@ -42,18 +44,10 @@ class OpenAIInstrumentor(LibraryInstrumentor):
 def _patch_client(patches: Patches, tracer: CallTracer, openai: Any) -> None:
     kinds = requesting.ResultKinds(
         stream=(openai.Stream, openai.AsyncStream),
-        read=_classes(openai, "_legacy_response", "LegacyAPIResponse"),
-        unread=_classes(openai, "_response", "APIResponse", "AsyncAPIResponse"),
+        read=classes_in(openai, "_legacy_response", "LegacyAPIResponse"),
+        unread=classes_in(openai, "_response", "APIResponse", "AsyncAPIResponse"),
     )
-    patches.method(_owner(openai.OpenAI, "request"), "request", requesting.around_request(tracer, kinds))
-    patches.method(
-        _owner(openai.AsyncOpenAI, "request"), "request", requesting.around_async_request(tracer, kinds)
-    )
-    for stream in kinds.stream:
-        patches.method(stream, "close", streams.closing_stream)
-    for response in (*kinds.read, *kinds.unread):
-        patches.method(response, "parse", raw.parsing(kinds))
-        patches.method(response, "close", raw.closing)
+    patch_client(patches, tracer, OpenAIDialect(), kinds, openai.OpenAI, openai.AsyncOpenAI)
 
 
 def _patch_helpers(patches: Patches, classes: tuple[str, ...], module: ModuleType) -> None:
@@ -61,13 +55,3 @@ def _patch_helpers(patches: Patches, classes: tuple[str, ...], module: ModuleTyp
         cls = getattr(module, name, None)
         if isinstance(cls, type):
             patches.method(cls, "close", streams.closing_helper)
-
-
-def _owner(cls: type, name: str) -> type:
-    """Return the class that ``cls`` has this method from."""
-    return next(owner for owner in cls.__mro__ if name in vars(owner))
-
-
-def _classes(openai: Any, module: str, *names: str) -> tuple[type, ...]:
-    found = [getattr(getattr(openai, module, None), name, None) for name in names]
-    return tuple(cls for cls in found if isinstance(cls, type))

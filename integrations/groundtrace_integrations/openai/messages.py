@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from groundtrace_integrations.openai.fields import field, items, joined, text
+from groundtrace_integrations.fields import field, items, joined, text
 
 Message = dict[str, Any]
 

@@ -65,8 +65,8 @@ def test_a_fault_of_ours_reaches_nobody(
         raise ValueError("ours")
 
     monkeypatch.setenv("GROUNDTRACE_RAISE_FAULTS", "0")
-    monkeypatch.setattr("groundtrace_integrations.openai.requesting.request_attributes", broken)
-    monkeypatch.setattr("groundtrace_integrations.openai.reading.answer_attributes", broken)
+    monkeypatch.setattr("groundtrace_integrations.openai.dialect.request_attributes", broken)
+    monkeypatch.setattr("groundtrace_integrations.openai.dialect.answer_attributes", broken)
     for _ in range(2):
         answer = client.chat.completions.create(model="gpt", messages=QUESTION)
         assert answer.choices[0].message.content == ANSWER

@@ -9,8 +9,8 @@ import inspect
 from typing import Any, Self
 
 from groundtrace.guard import guarded
-from groundtrace_integrations.openai.reading import Reading
 from groundtrace_integrations.patches import Method
+from groundtrace_integrations.stainless.reading import Reading
 
 
 class Chunks:

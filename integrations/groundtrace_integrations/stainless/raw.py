@@ -6,12 +6,12 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from groundtrace.guard import guarded
-from groundtrace_integrations.openai.reading import Reading
-from groundtrace_integrations.openai.streams import read_along
 from groundtrace_integrations.patches import Method, Wrap
+from groundtrace_integrations.stainless.reading import Reading
+from groundtrace_integrations.stainless.streams import read_along
 
 if TYPE_CHECKING:
-    from groundtrace_integrations.openai.requesting import ResultKinds
+    from groundtrace_integrations.stainless.requesting import ResultKinds
 
 _READING: Final = "_groundtrace_reading"
 
@@ -90,11 +90,11 @@ def _closed(response: Any) -> None:
     if not http.is_stream_consumed:
         reading.stop()
         return
-    reading.finish_with(_body(http))
+    reading.finish_with(body_of(http))
 
 
-def _body(http: Any) -> object:
-    """Return the JSON of a response that the app has read itself; None when it kept the bytes or it is none."""
+def body_of(http: Any) -> object:
+    """Return the JSON of a response that was read; None when nobody kept the bytes, or it is none."""
     try:
         return json.loads(http.content)
     except (ValueError, RuntimeError):  # not JSON; streamed by, and nobody has it any more

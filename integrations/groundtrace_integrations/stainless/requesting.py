@@ -9,14 +9,12 @@ from opentelemetry.context import attach
 from groundtrace.guard import guarded
 from groundtrace.scope import detach_quietly
 from groundtrace_integrations.calls import Call, CallTracer
-from groundtrace_integrations.covering import cover_of
-from groundtrace_integrations.openai.asking import request_attributes
-from groundtrace_integrations.openai.operations import Request, request_of
-from groundtrace_integrations.openai.providers import provider_attributes
-from groundtrace_integrations.openai.raw import await_parse
-from groundtrace_integrations.openai.reading import Reading, enrich_cover
-from groundtrace_integrations.openai.streams import read_along
+from groundtrace_integrations.covering import Cover, cover_of
 from groundtrace_integrations.patches import Method, Wrap
+from groundtrace_integrations.stainless.operations import Request
+from groundtrace_integrations.stainless.raw import await_parse, body_of
+from groundtrace_integrations.stainless.reading import Dialect, Reading
+from groundtrace_integrations.stainless.streams import read_along
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,21 +29,21 @@ class ResultKinds:
     unread: tuple[type, ...]
 
 
-def around_request(tracer: CallTracer, kinds: ResultKinds) -> Wrap:
+def around_request(tracer: CallTracer, dialect: Dialect, kinds: ResultKinds) -> Wrap:
     """Wrap the client's ``request``; its retries are inside."""
 
     def wrap(original: Method) -> Method:
         @functools.wraps(original)
         def request(self: object, *args: Any, **kwargs: Any) -> Any:
-            asked = None if tracer.off else _asked(args, kwargs)
+            asked = None if tracer.off else _asked(dialect, args, kwargs)
             if asked is None:
                 return original(self, *args, **kwargs)
             cover = cover_of(asked.operation.kind, asked.model)
             if cover is not None:
                 result = original(self, *args, **kwargs)
-                enrich_cover(cover, asked, result)
+                _enrich(dialect, cover, asked, result)
                 return result
-            call = _begin(tracer, self, asked)
+            call = _begin(tracer, dialect, self, asked)
             if call is None:
                 return original(self, *args, **kwargs)
             token = attach(call.context())
@@ -56,7 +54,7 @@ def around_request(tracer: CallTracer, kinds: ResultKinds) -> Wrap:
                 raise
             finally:
                 detach_quietly(token)
-            _receive(call, asked, result, kinds)
+            _receive(Reading(call, asked, dialect), asked, result, kinds)
             return result
 
         return request
@@ -64,21 +62,21 @@ def around_request(tracer: CallTracer, kinds: ResultKinds) -> Wrap:
     return wrap
 
 
-def around_async_request(tracer: CallTracer, kinds: ResultKinds) -> Wrap:
+def around_async_request(tracer: CallTracer, dialect: Dialect, kinds: ResultKinds) -> Wrap:
     """Wrap the asynchronous client's ``request``; its retries are inside."""
 
     def wrap(original: Method) -> Method:
         @functools.wraps(original)
         async def request(self: object, *args: Any, **kwargs: Any) -> Any:
-            asked = None if tracer.off else _asked(args, kwargs)
+            asked = None if tracer.off else _asked(dialect, args, kwargs)
             if asked is None:
                 return await original(self, *args, **kwargs)
             cover = cover_of(asked.operation.kind, asked.model)
             if cover is not None:
                 result = await original(self, *args, **kwargs)
-                enrich_cover(cover, asked, result)
+                _enrich(dialect, cover, asked, result)
                 return result
-            call = _begin(tracer, self, asked)
+            call = _begin(tracer, dialect, self, asked)
             if call is None:
                 return await original(self, *args, **kwargs)
             token = attach(call.context())
@@ -89,7 +87,7 @@ def around_async_request(tracer: CallTracer, kinds: ResultKinds) -> Wrap:
                 raise
             finally:
                 detach_quietly(token)
-            _receive(call, asked, result, kinds)
+            _receive(Reading(call, asked, dialect), asked, result, kinds)
             return result
 
         return request
@@ -98,28 +96,33 @@ def around_async_request(tracer: CallTracer, kinds: ResultKinds) -> Wrap:
 
 
 @guarded("recognising a request")
-def _asked(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Request | None:
-    return request_of(args, kwargs)
+def _asked(dialect: Dialect, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Request | None:
+    return dialect.request_of(args, kwargs)
+
+
+@guarded("telling the operation around a request of its answer")
+def _enrich(dialect: Dialect, cover: Cover, request: Request, answer: object) -> None:
+    dialect.enrich(cover, request, answer)
 
 
 @guarded("starting a request's span")
-def _begin(tracer: CallTracer, client: object, request: Request) -> Call | None:
+def _begin(tracer: CallTracer, dialect: Dialect, client: object, request: Request) -> Call | None:
     operation = request.operation
     call = tracer.begin_call(operation.kind, operation.name, operation.genai.value)
     call.model = request.model
     if call.recording:
         with guarded("reading a request"):
-            call.add(provider_attributes(client))
-            call.add(request_attributes(request, call.settings, outermost=call.outermost))
+            call.add(dialect.ask(call, client, request))
     return call
 
 
 @guarded("reading a request's result")
-def _receive(call: Call, request: Request, result: Any, kinds: ResultKinds) -> None:
-    reading = Reading(call, request)
+def _receive(reading: Reading, request: Request, result: Any, kinds: ResultKinds) -> None:
     streamed = bool(request.body.get("stream"))
     if isinstance(result, kinds.stream):
         read_along(result, reading)
+    elif isinstance(result, kinds.unread) and not streamed and result.http_response.is_closed:
+        reading.finish_with(body_of(result.http_response))
     elif isinstance(result, kinds.unread) or (streamed and isinstance(result, kinds.read)):
         await_parse(result, reading)
     elif isinstance(result, kinds.read):
