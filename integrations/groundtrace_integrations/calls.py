@@ -10,10 +10,9 @@ from groundtrace import semconv
 from groundtrace.attributes import Attributes, merge_attributes
 from groundtrace.context import context_attributes
 from groundtrace.guard import guarded
-from groundtrace.scope import suppressed
+from groundtrace.scope import COVER_KEY, suppressed
 from groundtrace.semconv import SpanKind
 from groundtrace.settings import TraceSettings, current_settings
-from groundtrace_integrations.covering import COVER_KEY
 from groundtrace_integrations.outcome import is_cancelled
 from groundtrace_integrations.peers import Peers
 

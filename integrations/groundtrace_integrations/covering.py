@@ -1,17 +1,17 @@
 """One operation, one span: what a framework traces already, the client below it does not trace again.
 
-Whoever opens a span for a model's or encoder's call puts a ``Cover`` into the context of the code
-inside. A client that finds one adds what it alone knows and opens no span of its own.
+Whoever opens a span for a model's, encoder's or retriever's call puts a ``Cover`` into the context of
+the code inside. A client that finds one adds what it alone knows and opens no span of its own.
 """
 
-from typing import Final, Protocol
+from typing import Protocol, cast, runtime_checkable
 
-from opentelemetry.context import create_key, get_current
+from opentelemetry.context import get_current
 
 from groundtrace.attributes import Attributes
+from groundtrace.scope import COVER_KEY
 from groundtrace.semconv import SpanKind
-
-COVER_KEY: Final = create_key("groundtrace-covered-by")
+from groundtrace.steps.recognise import FoundDocuments
 
 
 class Cover(Protocol):
@@ -29,17 +29,28 @@ class Cover(Protocol):
         """Add what a layer below found out; counts add up, what the span has already stays."""
 
 
+@runtime_checkable
+class SearchCover(Protocol):
+    """A cover that wants to know what a vector store below it found: a retriever, a cache's lookup."""
+
+    def take_found(self, found: FoundDocuments) -> None:
+        """Take a search's documents, best first."""
+
+
+def current_cover() -> Cover | None:
+    """Return the operation that the running code is a part of."""
+    # The key is ours, and so is what is under it.
+    return cast("Cover | None", get_current().get(COVER_KEY))
+
+
 def cover_of(kind: SpanKind, model: str | None) -> Cover | None:
     """Return the operation around the running code that this call is a part of; None when it is its own.
 
     A call of another model than the one around it is an operation of its own: a chat model that
     asks another model first, a router.
     """
-    found = get_current().get(COVER_KEY)
-    if found is None:
-        return None
-    cover: Cover = found  # type: ignore[assignment] # the key is ours, and so is what is under it
-    if cover.kind is not kind:
+    cover = current_cover()
+    if cover is None or cover.kind is not kind:
         return None
     if cover.model is None or model is None or cover.model == model:
         return cover

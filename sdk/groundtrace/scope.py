@@ -1,12 +1,16 @@
 """Where a span is current: attach and detach in one frame, without a leak and without noise."""
 
 from contextvars import Token
+from typing import Final
 
 # opentelemetry.instrumentation.utils holds the same test, but importing it costs what `import
 # groundtrace` must not. The plain name is the one that older instrumentations set; the other
 # is made at import with a random end, so its owner must be asked for it.
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY as _SUPPRESS_KEY
-from opentelemetry.context import Context, get_current
+from opentelemetry.context import Context, create_key, get_current
+
+COVER_KEY: Final = create_key("groundtrace-covered-by")
+"""Where an operation that has its span tells the clients below it that they are a part of it."""
 
 _SUPPRESS_PLAIN_KEY = "suppress_instrumentation"
 

@@ -9,9 +9,9 @@ from opentelemetry.context import Context, create_key, get_current
 from opentelemetry.trace import Span, set_span_in_context
 
 from groundtrace.attributes import Attributes, merge_attributes
+from groundtrace.scope import COVER_KEY
 from groundtrace.semconv import EMBEDDING_MODEL_NAME, LLM_MODEL_NAME, TRUNCATED, SpanKind
 from groundtrace_integrations.calls import enrich
-from groundtrace_integrations.covering import COVER_KEY
 
 if TYPE_CHECKING:
     from groundtrace_integrations.langchain.scores import SeenScores
