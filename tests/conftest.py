@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
+import hypothesis
 import pytest
 
 from groundtrace.settings import use_settings
@@ -23,6 +24,10 @@ def _is_foreign(name: str) -> bool:
 for _name in [name for name in os.environ if _is_foreign(name)]:
     del os.environ[_name]
 os.environ["GROUNDTRACE_RAISE_FAULTS"] = "1"
+
+# Each run draws other examples, so many short runs search as far as few long ones; a deadline is the machine's.
+hypothesis.settings.register_profile("suite", max_examples=40, deadline=None)
+hypothesis.settings.load_profile("suite")
 
 
 @pytest.fixture(autouse=True)

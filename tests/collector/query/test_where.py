@@ -347,7 +347,7 @@ _WORDS = st.sampled_from(
 )
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.one_of(st.lists(_WORDS, max_size=12).map(" ".join), st.text(max_size=40)))
 def test_no_text_raises_anything_but_the_where_error(text: str) -> None:
     try:
@@ -362,7 +362,7 @@ def test_no_text_raises_anything_but_the_where_error(text: str) -> None:
 _LITERALS = st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(key=_LITERALS.filter(bool), value=_LITERALS.filter(bool))
 async def test_any_text_is_found_again_as_it_was_stored(store: Store, key: str, value: str) -> None:
     quoted = [text.replace("\\", "\\\\").replace("'", "\\'") for text in (key, value)]

@@ -96,6 +96,7 @@ def test_a_body_that_stops_halfway_is_given_up_with_408(
     assert_takes_spans(server)
 
 
+@pytest.mark.verify
 def test_senders_that_hang_up_halfway_hurt_nobody(server: ServeProcess) -> None:
     server.start()
     host, port = server.url.removeprefix("http://").split(":")
@@ -196,6 +197,7 @@ def test_a_bomb_is_refused_before_it_goes_off(
     assert_takes_spans(server)
 
 
+@pytest.mark.verify
 def test_two_hundred_connections_at_once_are_all_answered(server: ServeProcess) -> None:
     server.start()
 

@@ -15,16 +15,10 @@ from tests.collector.verify.report import report
 SYNC_AFTER_S = 10.0  # segments are deleted by then: kills around it find a store with none, or half of them
 
 
-@pytest.mark.parametrize(
-    "kills",
-    [
-        pytest.param(1, id="1"),
-        pytest.param(20, id="20", marks=[pytest.mark.verify, pytest.mark.timeout(1_200)]),
-    ],
-)
-def test_kill_9_at_any_moment_loses_nothing_and_stores_nothing_twice(
-    server: ServeProcess, kills: int
-) -> None:
+@pytest.mark.verify  # its short form is in serve/test_serve.py
+@pytest.mark.timeout(1_200)
+def test_kill_9_at_any_moment_loses_nothing_and_stores_nothing_twice(server: ServeProcess) -> None:
+    kills = 20
     rng = random.Random()  # noqa: S311  (the moments are the machine's anyway)
     moments_s = [SYNC_AFTER_S + rng.random() if n % 5 == 4 else rng.uniform(0.05, 4.0) for n in range(kills)]
     began = time.monotonic()
