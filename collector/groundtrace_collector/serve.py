@@ -19,7 +19,7 @@ from groundtrace_collector.access.keyring import Keyring
 from groundtrace_collector.access.local import offered
 from groundtrace_collector.config import CollectorConfig
 from groundtrace_collector.door import is_loopback
-from groundtrace_collector.errors import ConfigError
+from groundtrace_collector.errors import ConfigError, StoreError
 from groundtrace_collector.ports import listen
 from groundtrace_collector.store.owner import Ownership, unwritable
 from groundtrace_collector.supervisor import WorkerProcess
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _DRAIN_S = 15  # for requests in flight, once the server stops
+_LONGEST_READ_S = 2.0  # for a question in flight then; what was sent is stored and answered all the same
 _EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (where the worker finds us)
 
 
@@ -103,13 +104,25 @@ async def _answer(collector: Collector, listener: socket.socket, url: str, stop:
             worker.start()
 
     server = _Server(_uvicorn_config(create_app(collector)), started=started)
-    stopping = asyncio.create_task(server.stop_when(stop))
+    stopping = asyncio.create_task(_stop_when(stop, server, collector))
     try:
         await server.serve(sockets=[listener])
     finally:
         stopping.cancel()
         if worker is not None:
             await worker.close()
+
+
+async def _stop_when(stop: asyncio.Event, server: uvicorn.Server, collector: Collector) -> None:
+    """Once ``stop`` is set, refuse new connections, and let those in flight end, long questions soon."""
+    await stop.wait()
+    server.should_exit = True
+    while True:
+        await asyncio.sleep(_LONGEST_READ_S / 4)
+        try:
+            await collector.store.end_reads(longer_than_s=_LONGEST_READ_S)
+        except StoreError as error:
+            logger.warning("Questions in flight could not be ended: %s", error)
 
 
 async def check_binding(config: CollectorConfig, keys: Keyring) -> None:
@@ -178,11 +191,6 @@ class _Server(uvicorn.Server):
         """Answer, then say so."""
         await super().startup(sockets)
         self._on_started()
-
-    async def stop_when(self, stop: asyncio.Event) -> None:
-        """Refuse new connections once ``stop`` is set, and end when those in flight are answered."""
-        await stop.wait()
-        self.should_exit = True
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

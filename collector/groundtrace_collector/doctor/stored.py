@@ -11,7 +11,12 @@ from groundtrace_collector.config import CollectorConfig
 from groundtrace_collector.doctor.finding import Finding, fail, ok, warn
 from groundtrace_collector.errors import GroundtraceError
 from groundtrace_collector.store.driver import Driver
-from groundtrace_collector.store.engine import CONFIG_FILE, ENGINE_FOLDER, check_engine_version
+from groundtrace_collector.store.engine import (
+    CONFIG_FILE,
+    ENGINE_FOLDER,
+    check_engine_version,
+    check_server_version,
+)
 from groundtrace_collector.store.migrate import migration_names
 from groundtrace_collector.store.owner import OWNER_FILE, Ownership, owner_of, running_at
 from groundtrace_collector.store.store import DEFAULT_DATABASE
@@ -80,12 +85,18 @@ def _check_server(config: CollectorConfig) -> list[Finding]:
     except GroundtraceError:
         return [fail("store", f"{shown} does not answer", "start the ClickHouse server, or check --store")]
     try:
+        check_server_version(driver.engine_version)
         known = driver.query(
             "SELECT name FROM system.databases WHERE name = {database:String}", {"database": database}
         )
-        if not known:
-            return [ok("store", f"{shown} is not there yet; `groundtrace serve` makes it")]
-        driver.command(f"USE `{database}`")
+    except GroundtraceError as error:
+        return [fail("store", str(error), "upgrade the server, or look at the user's rights")]
+    finally:
+        driver.close()
+    if not known:
+        return [ok("store", f"{shown} is not there yet; `groundtrace serve` makes it")]
+    driver = Driver.open(config.store, database=database, settings={}, engine_config=None)
+    try:
         return _check_schema(driver, shown)
     finally:
         driver.close()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from groundtrace_collector.errors import MissingExtraError, StoreDownError, StoreError, StoreParseError
+from groundtrace_collector.store.sql import statement
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -20,12 +21,15 @@ if TYPE_CHECKING:
 PARSE_CODES = frozenset(
     # The codes that a corrupted protobuf body raised in 22,000 mutations: unparsable input, end of file,
     # bad arguments, malformed protobuf; and the logical error that a broken varint once caused.
-    {6, 26, 27, 32, 33, 36, 38, 41, 43, 49, 53, 69, 70, 72, 117, 130, 131, 321, 349, 407, 436, 444, 497, 636}
+    {6, 26, 27, 32, 33, 36, 38, 41, 43, 49, 53, 69, 70, 72, 117, 130, 131, 321, 349, 407, 436, 444, 636}
 )
 DOWN_CODES = frozenset(
     # No connection, no room, no memory, too many parts or queries, read-only, time-outs: may pass later.
     {3, 23, 24, 74, 75, 76, 77, 159, 164, 198, 202, 209, 210, 225, 236, 241, 242, 243, 252, 279, 425, 999}
+    # An insert that may have been replicated or not, a session that is still busy, a query that was ended.
+    | {319, 373, 394}
 )
+_END_QUERIES = statement("groundtrace_collector.store", "end_queries")
 
 
 ERRORS: Counter[str] = Counter()
@@ -40,11 +44,18 @@ class Driver:
 
     @classmethod
     def open(
-        cls, url: str, *, database: str | None, settings: Mapping[str, Any], engine_config: Path | None
+        cls,
+        url: str,
+        *,
+        database: str | None,
+        settings: Mapping[str, Any],
+        engine_config: Path | None,
+        session: bool = False,
     ) -> Driver:
         """Open a handle on ``chdb:///path`` or ``clickhouse://host:port``, with ``settings`` on all its calls.
 
         ``engine_config`` is the embedded engine's configuration file; the first handle of a process decides.
+        ``session`` keeps temporary tables from one call to the next; an embedded handle always does.
         Raises MissingExtraError without the library, StoreDownError when the store does not answer.
         """
         try:
@@ -62,7 +73,7 @@ class Driver:
             else:
                 plain = urlunsplit(parts._replace(path="", query=""))
                 client = clickhouse_connect.get_client(
-                    dsn=plain, secure=parts.scheme == "clickhouses", autogenerate_session_id=False, **common
+                    dsn=plain, secure=parts.scheme == "clickhouses", autogenerate_session_id=session, **common
                 )
         except ImportError as error:
             raise MissingExtraError(library="chdb", extra="embedded") from error
@@ -102,6 +113,10 @@ class Driver:
         """Run a statement that returns no rows."""
         with _translated():
             self._client.command(statement, parameters=dict(parameters) if parameters else None)
+
+    def end_queries(self, mark: str, *, longer_than_s: float) -> None:
+        """Ask the queries to end whose setting ``log_comment`` is ``mark`` and that run so long."""
+        self.command(_END_QUERIES, {"mark": mark, "longer_than_s": longer_than_s})
 
     def insert_rows(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert rows of a small table; a missing column takes its default, times are ISO 8601."""

@@ -13,6 +13,8 @@ CONFIG_FILE = "engine.xml"
 SCHEMA_FILE = "otlp.proto"
 ENGINE_FOLDER = "engine"
 ROOM_BYTES = 32 << 20
+OLDEST_SERVER = "26.5"
+"""Older servers count the rows of a decoded request wrongly, or do not know how to tell which value was set."""
 
 # ClickHouse sizes its caches for a machine of its own (5 GB each); this is a guest on someone's laptop.
 _CONFIG = """<clickhouse>
@@ -88,6 +90,14 @@ def check_engine_version(folder: Path) -> None:
         )
     if recorded != engine:
         _write(folder / VERSION_FILE, json.dumps({"engine": engine}))
+
+
+def check_server_version(version: str) -> None:
+    """Refuse a server that decodes requests otherwise; raises ConfigError that names both versions."""
+    if _parts(version)[:2] < _parts(OLDEST_SERVER):
+        raise ConfigError(
+            f"the server of --store is ClickHouse {version}; groundtrace needs {OLDEST_SERVER} or newer: upgrade it"
+        )
 
 
 def _recorded_version(folder: Path) -> str | None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import queue
+import secrets
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
@@ -11,12 +14,14 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
+from groundtrace_collector.errors import StoreError
 from groundtrace_collector.store.clock import Sequence as SequenceClock
 from groundtrace_collector.store.driver import Driver
 from groundtrace_collector.store.engine import (
     ENGINE_FOLDER,
     check_engine_version,
     check_room,
+    check_server_version,
     write_engine_config,
     write_schema,
 )
@@ -24,10 +29,14 @@ from groundtrace_collector.store.migrate import migrate
 from groundtrace_collector.store.retention import keep_days
 from groundtrace_collector.store.sql import statement
 
+logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 READ_HANDLES = 2
 DEFAULT_DATABASE = "groundtrace"
+# What a handle is for; its queries carry it in `log_comment`, by which they are found and ended.
+_READING, _WRITING = "read", "write"
+_END_AFTER_S, _END_EVERY_S = 0.5, 0.5
 _PACKAGE = "groundtrace_collector.store"
 
 _SETTINGS: dict[str, Any] = {
@@ -37,14 +46,19 @@ _SETTINGS: dict[str, Any] = {
     "output_format_json_escape_forward_slashes": 0,
     "output_format_json_quote_64bit_integers": 0,
 }
-_INGEST_SETTINGS: dict[str, Any] = {
-    "input_format_protobuf_oneof_presence": 1,
-    "deduplicate_blocks_in_dependent_materialized_views": 1,
-    # One commit may hold spans of many days; refusing it would refuse every sender's spans.
-    "max_partitions_per_insert_block": 0,
+_WRITE_SETTINGS: dict[str, Any] = {
+    # A server would gather inserts by itself, and then knows no deduplication token.
+    "async_insert": 0,
+    "max_insert_threads": 1,
     # A deduplication token stands for a block, and the blocks of a retry must be the same ones.
     "max_threads": 1,
-    "max_insert_threads": 1,
+    # One commit may hold spans of many days; refusing it would refuse every sender's spans.
+    "max_partitions_per_insert_block": 0,
+}
+_INGEST_SETTINGS: dict[str, Any] = {
+    **_WRITE_SETTINGS,
+    "input_format_protobuf_oneof_presence": 1,
+    "deduplicate_blocks_in_dependent_materialized_views": 1,
     # Merges build these; a commit's own part is small enough to be read without.
     "exclude_materialize_skip_indexes_on_insert": "idx_span_attr_key,idx_span_attr_value",
     # One block goes through expressions of some hundred nodes: planning them costs more than it saves.
@@ -55,9 +69,7 @@ _INGEST_SETTINGS: dict[str, Any] = {
     "input_format_null_as_default": 1,
 }
 _SETTLE_SETTINGS: dict[str, Any] = {
-    "max_threads": 1,
-    "max_insert_threads": 1,
-    "max_partitions_per_insert_block": 0,
+    **_WRITE_SETTINGS,
     "compile_expressions": 0,
     "compile_aggregate_expressions": 0,
     # settle.sql names a trace's column as the span's that it is made of.
@@ -89,8 +101,8 @@ class Handle:
         return await asyncio.get_running_loop().run_in_executor(self._executor, call, self.driver)
 
     def close(self) -> None:
-        """Let what runs end, then close."""
-        self._executor.shutdown(wait=True)
+        """Let what runs end, drop what waits, then close."""
+        self._executor.shutdown(wait=True, cancel_futures=True)
         self.driver.close()
 
 
@@ -109,6 +121,8 @@ class Store:
         settling: Handle,
         user_sql: Handle,
         reads: Sequence[Driver],
+        control: Handle,
+        mark: str,
         sequence: SequenceClock,
     ) -> None:
         self.url = url
@@ -120,6 +134,8 @@ class Store:
         for driver in reads:
             self._reads.put(driver)
         self._read_count = len(reads)
+        self._control = control
+        self._mark = mark
         self._readers = ThreadPoolExecutor(max_workers=len(reads), thread_name_prefix="store-read")
         self._closed = False
 
@@ -158,27 +174,42 @@ class Store:
                 "format_schema": f"{write_schema(data_dir, schema)}:Req",
             }
 
-        def driver(settings: Mapping[str, Any], *, database: str | None = database) -> Driver:
+        mark = f"groundtrace {secrets.token_hex(8)}"
+
+        def driver(
+            settings: Mapping[str, Any],
+            *,
+            part: str,
+            database: str | None = database,
+            session: bool = False,
+        ) -> Driver:
             return Driver.open(
-                location, database=database, settings={**_SETTINGS, **settings}, engine_config=engine_config
+                location,
+                database=database,
+                settings={**_SETTINGS, "log_comment": f"{mark} {part}", **settings},
+                engine_config=engine_config,
+                session=session,
             )
 
-        first = driver({}, database=None)
-        first.command(f"CREATE DATABASE IF NOT EXISTS `{database}`")
-        writer = driver({**_INGEST_SETTINGS, **decoding, "max_memory_usage": memory_bytes})
+        control = driver({}, part="control", database=None)
+        if engine_config is None:
+            check_server_version(control.engine_version)
+        control.command(f"CREATE DATABASE IF NOT EXISTS `{database}`")
+        writer = driver({**_INGEST_SETTINGS, **decoding, "max_memory_usage": memory_bytes}, part=_WRITING)
         migrate(writer)
         keep_days(writer, retention_days)
         sequence = SequenceClock(last=int(writer.query(statement(_PACKAGE, "last_seq"))[0]["Seq"]))
-        settler = driver(_SETTLE_SETTINGS)
-        user_sql = driver({"max_memory_usage": memory_bytes // 4, **_USER_SQL_SETTINGS})
-        reads = [driver({"max_memory_usage": memory_bytes // 2}) for _ in range(READ_HANDLES)]
-        first.close()
+        settler = driver(_SETTLE_SETTINGS, part=_WRITING, session=True)
+        user_sql = driver({"max_memory_usage": memory_bytes // 4, **_USER_SQL_SETTINGS}, part=_READING)
+        reads = [driver({"max_memory_usage": memory_bytes // 2}, part=_READING) for _ in range(READ_HANDLES)]
         return cls(
             url,
             ingest=Handle(writer, "ingest"),
             settling=Handle(settler, "settle"),
             user_sql=Handle(user_sql, "user-sql"),
             reads=reads,
+            control=Handle(control, "control"),
+            mark=mark,
             sequence=sequence,
         )
 
@@ -216,6 +247,12 @@ class Store:
         """The next number of the server sequence: microseconds since the epoch, never repeated."""
         return self.sequence.next()
 
+    async def end_reads(self, *, longer_than_s: float) -> None:
+        """Ask the reads, users' own SQL among them, that run longer than this to end: they raise StoreDownError."""
+        await self._control.run(
+            lambda driver: driver.end_queries(f"{self._mark} {_READING}", longer_than_s=longer_than_s)
+        )
+
     async def close(self) -> None:
         """End what runs and close every handle; nothing may be called after."""
         if self._closed:
@@ -228,12 +265,28 @@ class Store:
             closer.shutdown(wait=False)
 
     def _close(self) -> None:
+        closing = threading.Thread(target=self._close_handles, name="store-close-handles")
+        closing.start()
+        closing.join(_END_AFTER_S)
+        while closing.is_alive():
+            self._end_all()
+            closing.join(_END_EVERY_S)
+        self._control.close()
+
+    def _close_handles(self) -> None:
         self.settling.close()
         self.user_sql.close()
         self._readers.shutdown(wait=True, cancel_futures=True)
         for _ in range(self._read_count):
             self._reads.get().close()
         self.ingest.close()
+
+    def _end_all(self) -> None:
+        for part in (_READING, _WRITING):
+            try:
+                self._control.driver.end_queries(f"{self._mark} {part}", longer_than_s=0.0)
+            except StoreError as error:
+                logger.warning("A query that still runs could not be ended: %s", error)
 
 
 def _location(url: str, data_dir: Path) -> tuple[str, str]:
