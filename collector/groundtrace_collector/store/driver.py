@@ -6,6 +6,7 @@ One `Driver` is one handle: its calls run one after another, so each handle belo
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -29,6 +30,8 @@ DOWN_CODES = frozenset(
     # An insert that may have been replicated or not, a session that is still busy, a query that was ended.
     | {319, 373, 394}
 )
+# What the HTTP client writes around ClickHouse's own words.
+_WRAPPING = re.compile(r"^Received ClickHouse exception, code: \d+, server response: | \(for url [^)]*\)$")
 _END_QUERIES = statement("groundtrace_collector.store", "end_queries")
 
 
@@ -178,7 +181,7 @@ def _store_error(error: Exception, code: int | None) -> StoreError:
 
 
 def _first_line(error: BaseException) -> str:
-    text = str(error).strip() or type(error).__name__
+    text = _WRAPPING.sub("", str(error)).strip() or type(error).__name__
     return text.splitlines()[0][:500]
 
 

@@ -158,22 +158,11 @@ class Store:
     def _open(cls, url: str, data_dir: Path, memory_bytes: int, retention_days: int) -> Self:
         location, database = _location(url, data_dir)
         data_dir.mkdir(parents=True, exist_ok=True)
-        schema = resources.files(_PACKAGE).joinpath("otlp.proto").read_text(encoding="utf-8")
-        decoding = {
-            "format_schema_source": "string",
-            "format_schema": schema,
-            "format_schema_message_name": "Req",
-        }
         engine_config = None
         if location.startswith("chdb:"):
             check_room(data_dir)
             check_engine_version(data_dir)
             engine_config = write_engine_config(data_dir, memory_bytes=memory_bytes)
-            decoding = {
-                "format_schema_source": "file",
-                "format_schema": f"{write_schema(data_dir, schema)}:Req",
-            }
-
         mark = f"groundtrace {secrets.token_hex(8)}"
 
         def driver(
@@ -195,8 +184,10 @@ class Store:
         if engine_config is None:
             check_server_version(control.engine_version)
         control.command(f"CREATE DATABASE IF NOT EXISTS `{database}`")
-        writer = driver({**_INGEST_SETTINGS, **decoding, "max_memory_usage": memory_bytes}, part=_WRITING)
+        writer = driver({**ingest_settings(url, data_dir), "max_memory_usage": memory_bytes}, part=_WRITING)
         migrate(writer)
+        if engine_config is None:
+            _check_decoding(writer)
         keep_days(writer, retention_days)
         sequence = SequenceClock(last=int(writer.query(statement(_PACKAGE, "last_seq"))[0]["Seq"]))
         settler = driver(_SETTLE_SETTINGS, part=_WRITING, session=True)
@@ -287,6 +278,25 @@ class Store:
                 self._control.driver.end_queries(f"{self._mark} {part}", longer_than_s=0.0)
             except StoreError as error:
                 logger.warning("A query that still runs could not be ended: %s", error)
+
+
+def ingest_settings(url: str, data_dir: Path) -> dict[str, Any]:
+    """The settings of the handle that inserts segments; an embedded engine reads its schema from a file."""
+    schema = resources.files(_PACKAGE).joinpath("otlp.proto").read_text(encoding="utf-8")
+    if url.startswith("chdb:"):
+        path = write_schema(data_dir, schema)
+        return {**_INGEST_SETTINGS, "format_schema_source": "file", "format_schema": f"{path}:Req"}
+    return {
+        **_INGEST_SETTINGS,
+        "format_schema_source": "string",
+        "format_schema": schema,
+        "format_schema_message_name": "Req",
+    }
+
+
+def _check_decoding(driver: Driver) -> None:
+    """Store one request without spans, so that a server that cannot decode says so now, not to every sender."""
+    driver.insert_bytes("otlp_in", b"\0", fmt="Protobuf", settings={})
 
 
 def _location(url: str, data_dir: Path) -> tuple[str, str]:

@@ -16,6 +16,7 @@ import re
 import sys
 import tempfile
 import threading
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -126,7 +127,7 @@ class Engine:
         """The answer's bytes; raises EngineError."""
         with self._connection(session_id) as connection:
             try:
-                return self._run(connection, statement)
+                return self._run(connection, statement, in_session=bool(session_id))
             except RuntimeError as error:  # chDB's own, which holds ClickHouse's words
                 raise EngineError(str(error)) from error
 
@@ -150,13 +151,14 @@ class Engine:
         finally:
             session.lock.release()
 
-    def _run(self, connection: Any, statement: Statement) -> bytes:
+    def _run(self, connection: Any, statement: Statement, *, in_session: bool) -> bytes:
         if statement.database:
             connection.query(f"USE `{statement.database}`")
         settings = dict(statement.settings)
         if settings.get("format_schema_source") == "string":
             # A server keeps the text in a folder of its own; this engine would in the current one.
-            settings |= {"format_schema_source": "file", "format_schema": self._schema_file(settings)}
+            schema = self._schema_file(settings["format_schema"], settings.pop("format_schema_message_name"))
+            settings |= {"format_schema_source": "file", "format_schema": schema}
         if settings:
             connection.query(
                 "SET " + ", ".join(f"{name} = {_literal(value)}" for name, value in settings.items())
@@ -169,14 +171,14 @@ class Engine:
             ).bytes()
             return bytes(answer or b"")
         finally:
-            for name in settings:
-                if name != "readonly":
+            if in_session:
+                for name in settings:
                     connection.query(f"SET {name} = DEFAULT")
 
-    def _schema_file(self, settings: Mapping[str, str]) -> str:
-        path = self._files / "server.proto"
-        path.write_text(settings["format_schema"])
-        return f"{path}:{settings['format_schema_message_name']}"
+    def _schema_file(self, text: str, message: str) -> str:
+        path = self._files / f"{zlib.crc32(text.encode()):08x}.proto"
+        path.write_text(text)
+        return f"{path}:{message}"
 
     def _insert(self, connection: Any, statement: Statement) -> bytes:
         match = _FORMAT.search(statement.text)
