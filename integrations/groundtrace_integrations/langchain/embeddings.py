@@ -83,13 +83,14 @@ def _describe(tracer: RunTracer, run: Run, vectors: Any) -> Attributes:
     known = run.attributes
     attributes = vector_attributes(vectors, tracer.settings)
     dimension = attributes.get(semconv.GEN_AI_EMBEDDINGS_DIMENSION_COUNT)
-    attributes.update(
-        space_attributes(
-            model=run.model,
-            version=_text(known.get(semconv.EMBEDDING_MODEL_VERSION)),
-            dimension=dimension if isinstance(dimension, int) else None,
+    if semconv.EMBEDDING_FINGERPRINT not in known:  # else the library below has told, which knows its prompts
+        attributes.update(
+            space_attributes(
+                model=run.model,
+                version=_text(known.get(semconv.EMBEDDING_MODEL_VERSION)),
+                dimension=dimension if isinstance(dimension, int) else None,
+            )
         )
-    )
     count = known.get(semconv.EMBEDDING_TEXT_COUNT)
     attributes.update(
         speed_attributes(

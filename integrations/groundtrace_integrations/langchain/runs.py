@@ -10,7 +10,7 @@ from opentelemetry.trace import Span, set_span_in_context
 
 from groundtrace.attributes import Attributes, merge_attributes
 from groundtrace.scope import COVER_KEY
-from groundtrace.semconv import EMBEDDING_MODEL_NAME, LLM_MODEL_NAME, TRUNCATED, SpanKind
+from groundtrace.semconv import EMBEDDING_MODEL_NAME, LLM_MODEL_NAME, RERANKER_MODEL_NAME, TRUNCATED, SpanKind
 from groundtrace_integrations.calls import enrich
 
 if TYPE_CHECKING:
@@ -20,10 +20,11 @@ from groundtrace_integrations.langchain.shown import ShownDocuments
 RUN_KEY: Final = create_key("groundtrace-langchain-run")
 
 # What a client below these does is the same operation once more.
-_COVERING: Final = frozenset({SpanKind.LLM, SpanKind.EMBEDDING})
+_COVERING: Final = frozenset({SpanKind.LLM, SpanKind.EMBEDDING, SpanKind.RERANKER})
 _MODEL_KEYS: Final[Mapping[str, str]] = {
     SpanKind.LLM: LLM_MODEL_NAME,
     SpanKind.EMBEDDING: EMBEDDING_MODEL_NAME,
+    SpanKind.RERANKER: RERANKER_MODEL_NAME,
 }
 
 MAX_OPEN_RUNS: Final = 4_096
