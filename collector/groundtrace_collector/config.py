@@ -45,6 +45,14 @@ class CollectorConfig(BaseModel):
     body_bytes: int = Field(16 << 20, ge=1 << 10, description="Largest request body taken, as sent.")
     inflated_bytes: int = Field(64 << 20, ge=1 << 10, description="Largest request body taken, inflated.")
     attribute_bytes: int = Field(1 << 20, ge=64, description="Longest attribute value kept; the rest is cut.")
+    attribute_count: int = Field(
+        10_000, ge=1, description="Most attributes of a span, scope or resource; the rest is left out."
+    )
+    request_items: int = Field(
+        1_000_000,
+        ge=1_000,
+        description="Most spans, events, attributes and array elements of one request; more of them is refused.",
+    )
     stall_s: float = Field(30.0, gt=0, description="Time a request's body may stop arriving.")
     waiting_bytes: int = Field(128 << 20, ge=1 << 20, description="Bytes that may wait for a commit.")
     commit_bytes: int = Field(16 << 20, ge=1 << 20, description="Bytes of requests in one commit, at most.")

@@ -56,6 +56,12 @@ class Metrics:
             ["reason"],
             registry=self.registry,
         )
+        self._attributes_cut = Counter(
+            "groundtrace_attributes_cut",
+            "Attributes of stored spans that were cut or left out.",
+            ["reason"],
+            registry=self.registry,
+        )
         self._records_refused = Counter(
             "groundtrace_log_records_refused", "Log records that are no score.", registry=self.registry
         )
@@ -83,6 +89,11 @@ class Metrics:
         self._spans.inc(accepted)
         for reason, count in refused.items():
             self._spans_refused.labels(reason).inc(count)
+
+    def attributes_cut(self, cuts: Mapping[str, int]) -> None:
+        """So many attributes of stored spans were cut or left out for which reason."""
+        for reason, count in cuts.items():
+            self._attributes_cut.labels(reason).inc(count)
 
     def records_refused(self, count: int) -> None:
         """So many log records of a request were no scores."""

@@ -3,7 +3,7 @@
 The descriptor is wire-compatible with OTLP's ExportTraceServiceRequest, with one difference: every container
 that the store's schema cannot hold (key-value lists, arrays in arrays, arrays on events, links and scopes)
 is a message with one required field that no sender sets. upb then parses and validates UTF-8 as it would the
-real class, and `IsInitialized()` is False exactly when such a container occurs: no walk in Python.
+real class, and `SerializeToString()` raises EncodeError exactly when such a container occurs: no walk in Python.
 
 Fields have OTLP's numbers; their names are one letter, as in store/otlp.proto.
 """
@@ -39,8 +39,8 @@ _MESSAGES: dict[str, dict[str, tuple[int, str]]] = {
     "Value": {"oneof": (0, ""), **_VALUE, "a": (5, "Array"), "k": (6, "Forbidden")},
     "Attribute": {"k": (1, "string"), "v": (2, "Value")},
     "FlatAttribute": {"k": (1, "string"), "v": (2, "Leaf")},
-    "Resource": {"a": (1, "[Attribute]")},
-    "Scope": {"n": (1, "string"), "v": (2, "string"), "a": (3, "[FlatAttribute]")},
+    "Resource": {"a": (1, "[Attribute]"), "d": (2, "uint32")},
+    "Scope": {"n": (1, "string"), "v": (2, "string"), "a": (3, "[FlatAttribute]"), "d": (4, "uint32")},
     "Status": {"m": (2, "string"), "c": (3, "int32")},
     "Event": {"t": (1, "fixed64"), "n": (2, "string"), "a": (3, "[FlatAttribute]"), "q": (4, "uint32")},
     "Link": {
@@ -95,7 +95,7 @@ def _add_field(
 
 
 def build_detector() -> Any:
-    """The detector's message class; parse with `FromString`, then ask `IsInitialized`."""
+    """The detector's message class: parse with `FromString`, then write with `SerializeToString`."""
     pool = descriptor_pool.DescriptorPool()
     pool.AddSerializedFile(_file().SerializeToString())
     return message_factory.GetMessageClass(pool.FindMessageTypeByName("groundtrace.gate.Request"))

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from google.protobuf.message import DecodeError as ProtobufError
+from google.protobuf.message import EncodeError
 
 from groundtrace_collector.errors import DecodeError
 from groundtrace_collector.gate.detector import build_detector
-from groundtrace_collector.gate.rewrite import rewrite
+from groundtrace_collector.gate.items import check_items
+from groundtrace_collector.gate.rewrite import CUT_SHORT, LEFT_OUT, canonicalise, rewrite
 
 TRACE_ID_BYTES = 16
 SPAN_ID_BYTES = 8
@@ -22,17 +24,32 @@ _Detector = build_detector()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a span may be: its start between two instants, its attribute values up to a length."""
+    """What is taken: spans that start between two instants, so many attributes of so many bytes, so many items."""
 
     earliest_ns: int
     latest_ns: int
     attribute_bytes: int
+    attribute_count: int
+    request_items: int
 
     @classmethod
-    def at(cls, now_ns: int, *, retention_days: int, attribute_bytes: int) -> Limits:
+    def at(
+        cls,
+        now_ns: int,
+        *,
+        retention_days: int,
+        attribute_bytes: int,
+        attribute_count: int,
+        request_items: int,
+    ) -> Limits:
         """The limits at an instant: a span as old as the retention is refused, so is one from after tomorrow."""
-        earliest = now_ns - retention_days * _NS_PER_DAY
-        return cls(earliest_ns=earliest, latest_ns=now_ns + _NS_PER_DAY, attribute_bytes=attribute_bytes)
+        return cls(
+            earliest_ns=now_ns - retention_days * _NS_PER_DAY,
+            latest_ns=now_ns + _NS_PER_DAY,
+            attribute_bytes=attribute_bytes,
+            attribute_count=attribute_count,
+            request_items=request_items,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,62 +60,89 @@ class CheckedRequest:
     spans: int
     refused: int = 0
     reason: str = ""
+    """What was refused or cut, for the sender; empty where all was kept."""
     faults: Mapping[str, int] = field(default_factory=dict)
     """How many spans were refused for which reason; the reasons are few."""
+    cuts: Mapping[str, int] = field(default_factory=dict)
+    """How many attributes were cut or left out for which reason; their spans are kept."""
 
 
 def check(body: bytes, limits: Limits) -> CheckedRequest:
     """Validate an ExportTraceServiceRequest's bytes; nested and overlong values are rewritten.
 
-    Spans with ids of a wrong length, and spans from outside the limits, are left out and counted.
-    Raises DecodeError when the bytes are not such a request.
+    Spans with ids of a wrong length, and spans from outside the limits, are left out and counted; so are
+    attributes beyond the limits. Raises DecodeError when the bytes are not such a request, TooLargeError
+    when it has more items than are taken.
     """
     try:
         request = _Detector.FromString(body)
-    except ProtobufError as error:
+        check_items(request, body, most=limits.request_items)
+        spans, faults, is_crowded = _count(request, limits)
+        written = _written(request)
+        if written is None or faults or is_crowded or _is_overlong(request, body, limits):
+            return _made_over(body, spans, faults, limits)
+        # What protobuf would write otherwise, ClickHouse may read otherwise: it takes a text given twice for none.
+        return CheckedRequest(body=body if written == body else canonicalise(body), spans=spans)
+    except (
+        ProtobufError
+    ) as error:  # also one in a nested value, or of one nested deeper than protobuf follows
         raise DecodeError(f"the body is not an ExportTraceServiceRequest: {error}") from error
-    spans, reasons = _count(request, limits)
-    if request.IsInitialized() and not reasons and not _is_overlong(request, body, limits):
-        return CheckedRequest(body=body, spans=spans)
+
+
+def _written(request: Any) -> bytes | None:
+    """The request as protobuf writes it; None where it has containers that the store's schema cannot hold."""
+    # A known field of a wrong wire type is an unknown one to protobuf, and a new value to ClickHouse.
+    request.DiscardUnknownFields()
     try:
-        rewritten = rewrite(
-            body,
-            attribute_bytes=limits.attribute_bytes,
-            keep=lambda span: _fault_of_official(span, limits) is None,
-        )
-    except ProtobufError as error:  # nested deeper than protobuf follows
-        raise DecodeError(f"the body is not an ExportTraceServiceRequest: {error}") from error
-    refused = sum(reasons.values())
+        return bytes(request.SerializeToString())
+    except EncodeError:
+        return None
+
+
+def _made_over(body: bytes, spans: int, faults: Counter[str], limits: Limits) -> CheckedRequest:
+    made = rewrite(
+        body,
+        attribute_bytes=limits.attribute_bytes,
+        attribute_count=limits.attribute_count,
+        keep=lambda span: _fault_of_official(span, limits) is None,
+    )
+    refused = faults.total()
     return CheckedRequest(
-        body=rewritten,
+        body=made.body,
         spans=spans - refused,
         refused=refused,
-        reason=_sentence(reasons),
-        faults=dict(reasons),
+        reason=_sentence(faults, made.cuts, limits),
+        faults=dict(faults),
+        cuts=dict(made.cuts),
     )
 
 
-def _count(request: Any, limits: Limits) -> tuple[int, Counter[str]]:
-    """How many spans there are, and how many of them have which fault."""
+def _count(request: Any, limits: Limits) -> tuple[int, Counter[str], bool]:
+    """How many spans there are, how many of them have which fault, and whether something has too many attributes."""
     count = 0
     faults: Counter[str] = Counter()
-    earliest, latest = limits.earliest_ns, limits.latest_ns
+    is_crowded = False
+    earliest, latest, most = limits.earliest_ns, limits.latest_ns, limits.attribute_count
     for resource_spans in request.t:
+        is_crowded |= len(resource_spans.r.a) > most
         for scope_spans in resource_spans.q:
+            is_crowded |= len(scope_spans.c.a) > most
             spans = scope_spans.s
             count += len(spans)
             for span in spans:
-                # One test for the many; which fault it is matters to the few only.
+                # One test for the many; what is the matter is looked at for the few only.
                 if (
                     earliest <= span.b <= latest
                     and len(span.s) == SPAN_ID_BYTES
                     and len(span.t) == TRACE_ID_BYTES
+                    and len(span.a) <= most
                 ):
                     continue
                 fault = _fault(span.t, span.s, span.b, limits)
                 if fault is not None:
                     faults[fault] += 1
-    return count, faults
+                is_crowded |= len(span.a) > most
+    return count, faults, is_crowded
 
 
 def _fault(trace_id: bytes, span_id: bytes, start_ns: int, limits: Limits) -> str | None:
@@ -128,5 +172,12 @@ def _is_overlong(request: Any, body: bytes, limits: Limits) -> bool:
     )
 
 
-def _sentence(faults: Counter[str]) -> str:
-    return "; ".join(f"{count} refused: {fault}" for fault, count in sorted(faults.items()))
+def _sentence(faults: Counter[str], cuts: Counter[str], limits: Limits) -> str:
+    words = {
+        CUT_SHORT: f"attribute values of more than {limits.attribute_bytes} bytes were cut",
+        LEFT_OUT: f"attributes were left out: a span, scope or resource keeps {limits.attribute_count}",
+    }
+    return "; ".join(
+        [f"{count} refused: {fault}" for fault, count in sorted(faults.items())]
+        + [f"{count} {words[cut]}" for cut, count in sorted(cuts.items())]
+    )

@@ -5,41 +5,62 @@ from __future__ import annotations
 import base64
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, MutableSequence
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from google.protobuf.message import Message
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 CUT_MARK = "…"
+CUT_SHORT: Final = "the value was too long and is cut"
+LEFT_OUT: Final = "there were too many and it is left out"
 _CONTAINERS = ("array_value", "kvlist_value")
 
 
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """A request made over, and how many of its attributes were cut or left out."""
+
+    body: bytes
+    cuts: Counter[str]
+
+
 def canonicalise(body: bytes) -> bytes:
-    """The same request as protobuf itself writes it: without unknown fields, each varint at its shortest."""
+    """The same request as protobuf itself writes it: each field once, without unknown ones, each varint short."""
     request = ExportTraceServiceRequest.FromString(body)
     request.DiscardUnknownFields()
     return request.SerializeToString()
 
 
-def rewrite(body: bytes, *, attribute_bytes: int, keep: Callable[[Span], bool]) -> bytes:
+def rewrite(
+    body: bytes, *, attribute_bytes: int, attribute_count: int, keep: Callable[[Span], bool]
+) -> Rewritten:
     """The request with nested values as JSON text, long values cut, and only the spans to ``keep``.
 
-    Span and resource attributes may stay arrays of scalars; every other container becomes JSON text.
-    A text of more than ``attribute_bytes`` bytes is cut at a character and ends with a mark.
+    Span and resource attributes may stay arrays of scalars; every other container becomes JSON text. A text
+    of more than ``attribute_bytes`` bytes is cut at a character and ends with a mark. Of more than
+    ``attribute_count`` attributes of a span, scope or resource the first are kept; the rest is counted there.
     """
     request = ExportTraceServiceRequest.FromString(body)
+    pen = _Pen(attribute_bytes, attribute_count)
     for resource_spans in request.resource_spans:
-        _rewrite_attributes(resource_spans.resource.attributes, attribute_bytes, arrays=True)
+        pen.thin(resource_spans.resource)
+        pen.rewrite(resource_spans.resource, arrays=True)
         for scope_spans in resource_spans.scope_spans:
-            _rewrite_attributes(scope_spans.scope.attributes, attribute_bytes, arrays=False)
+            pen.thin(scope_spans.scope)
+            pen.rewrite(scope_spans.scope, arrays=False)
             _keep_only(scope_spans.spans, keep)
             for span in scope_spans.spans:
-                _rewrite_span(span, attribute_bytes)
+                pen.thin(span)
+                pen.rewrite(span, arrays=True)
+                for part in (*span.events, *span.links):
+                    pen.rewrite(part, arrays=False)
     request.DiscardUnknownFields()
-    return request.SerializeToString()
+    return Rewritten(request.SerializeToString(), pen.cuts)
 
 
 def _keep_only(spans: MutableSequence[Span], keep: Callable[[Span], bool]) -> None:
@@ -48,39 +69,49 @@ def _keep_only(spans: MutableSequence[Span], keep: Callable[[Span], bool]) -> No
             del spans[index]
 
 
-def _rewrite_span(span: Span, attribute_bytes: int) -> None:
-    _rewrite_attributes(span.attributes, attribute_bytes, arrays=True)
-    for event in span.events:
-        _rewrite_attributes(event.attributes, attribute_bytes, arrays=False)
-    for link in span.links:
-        _rewrite_attributes(link.attributes, attribute_bytes, arrays=False)
+@dataclass(frozen=True, slots=True)
+class _Pen:
+    """Rewrites attributes within limits, and counts what it cuts."""
 
+    attribute_bytes: int
+    attribute_count: int
+    cuts: Counter[str] = field(default_factory=Counter)
 
-def _rewrite_attributes(attributes: Any, attribute_bytes: int, *, arrays: bool) -> None:
-    for attribute in attributes:
-        value = attribute.value
+    def thin(self, owner: Any) -> None:
+        """Leave out what a span, scope or resource has too many of."""
+        surplus = len(owner.attributes) - self.attribute_count
+        if surplus > 0:
+            del owner.attributes[self.attribute_count :]
+            owner.dropped_attributes_count = min(owner.dropped_attributes_count + surplus, 0xFFFF_FFFF)
+            self.cuts[LEFT_OUT] += surplus
+
+    def rewrite(self, owner: Any, *, arrays: bool) -> None:
+        """Rewrite the attributes of a span, event, link, scope or resource."""
+        for attribute in owner.attributes:
+            value = attribute.value
+            member = value.WhichOneof("value")
+            if member in _CONTAINERS and not (arrays and _is_flat_array(value)):
+                value.string_value = json_text(value)
+            if value.ByteSize() > self.attribute_bytes:
+                self._cut(value)
+
+    def _cut(self, value: AnyValue) -> None:
         member = value.WhichOneof("value")
-        if member in _CONTAINERS and not (arrays and _is_flat_array(value)):
-            value.string_value = json_text(value)
-        if value.ByteSize() > attribute_bytes:
-            _cut(attribute, attribute_bytes)
+        if member == "bytes_value":
+            kept_bytes = value.bytes_value[: self.attribute_bytes]
+            is_cut, value.bytes_value = len(kept_bytes) < len(value.bytes_value), kept_bytes
+        else:
+            text = value.string_value if member == "string_value" else json_text(value)
+            kept = text.encode()[: self.attribute_bytes].decode(errors="ignore")
+            is_cut = kept != text
+            value.string_value = kept + CUT_MARK if is_cut else kept
+        self.cuts[CUT_SHORT] += is_cut
 
 
 def _is_flat_array(value: AnyValue) -> bool:
     return value.WhichOneof("value") == "array_value" and not any(
         item.WhichOneof("value") in _CONTAINERS for item in value.array_value.values
     )
-
-
-def _cut(attribute: KeyValue, attribute_bytes: int) -> None:
-    value = attribute.value
-    member = value.WhichOneof("value")
-    if member == "bytes_value":
-        value.bytes_value = value.bytes_value[:attribute_bytes]
-        return
-    text = value.string_value if member == "string_value" else json_text(value)
-    kept = text.encode()[:attribute_bytes].decode(errors="ignore")
-    value.string_value = kept if kept == text else kept + CUT_MARK
 
 
 def json_text(value: Message) -> str:

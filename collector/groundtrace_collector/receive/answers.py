@@ -27,9 +27,12 @@ _UNKNOWN = 2
 
 
 def accepted(refused: int, reason: str, media_type: str) -> Response:
-    """Success; spans that were left out are counted, with the reason."""
+    """Success; spans that were left out are counted, with the reason.
+
+    A reason without refused spans warns, as OTLP has it: all spans are kept, some of them cut.
+    """
     answer = ExportTraceServiceResponse()
-    if refused:
+    if reason:
         answer.partial_success.rejected_spans = refused
         answer.partial_success.error_message = reason
     return response(answer, 200, media_type)

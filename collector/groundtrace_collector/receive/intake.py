@@ -23,11 +23,16 @@ async def take_spans(collector: Collector, body: bytes, caller: Caller) -> Check
         body, others, reason = only_of(body, caller.project)
     config = collector.config
     limits = Limits.at(
-        time.time_ns(), retention_days=config.retention_days, attribute_bytes=config.attribute_bytes
+        time.time_ns(),
+        retention_days=config.retention_days,
+        attribute_bytes=config.attribute_bytes,
+        attribute_count=config.attribute_count,
+        request_items=config.request_items,
     )
     checked = check(body, limits)
     await collector.commits.submit(checked, project=caller.project or "")
     collector.metrics.spans(checked.spans, {**checked.faults, **({OTHER_PROJECT: others} if others else {})})
+    collector.metrics.attributes_cut(checked.cuts)
     if not others:
         return checked
     reasons = "; ".join(filter(None, (reason, checked.reason)))

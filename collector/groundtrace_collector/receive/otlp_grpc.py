@@ -102,7 +102,7 @@ class _Service:
             await context.abort(grpc.StatusCode.INTERNAL, "the collector failed; its log says why")
         self._count(200, began)
         response = ExportTraceServiceResponse()
-        if checked.refused:
+        if checked.reason:
             response.partial_success.rejected_spans = checked.refused
             response.partial_success.error_message = checked.reason
         return response.SerializeToString()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,14 +12,18 @@ from google.protobuf.message import DecodeError as ProtobufError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from groundtrace_collector.errors import DecodeError
+from groundtrace_collector.errors import DecodeError, TooLargeError
 from groundtrace_collector.gate.frame import varint
 from groundtrace_collector.gate.gate import Limits, check
 from tests.collector.otlp import new_trace_id, otlp_request
 
 NOW_NS = time.time_ns()
-LIMITS = Limits.at(NOW_NS, retention_days=30, attribute_bytes=1_000)
+LIMITS = Limits.at(NOW_NS, retention_days=30, attribute_bytes=1_000, attribute_count=20, request_items=1_000)
 DAY_NS = 86_400 * 10**9
+
+
+def field(number: int, content: bytes) -> bytes:
+    return varint(number << 3 | 2) + varint(len(content)) + content
 
 
 def attributes_after(value: Any) -> Any:
@@ -94,6 +99,116 @@ def test_a_long_value_is_cut_at_a_character_and_marked() -> None:
     assert kept == "ü" * 500 + "…"
 
 
+def test_a_cut_value_is_counted_and_its_sender_told() -> None:
+    span = {
+        "trace_id": new_trace_id(),
+        "start_ns": NOW_NS,
+        "attributes": {"a": "x" * 2_000, "b": b"x" * 2_000},
+    }
+    checked = check(otlp_request([span, {**span, "span_id": "0f" * 8}]), LIMITS)
+
+    assert (checked.spans, checked.refused) == (2, 0)
+    assert checked.cuts == {"the value was too long and is cut": 4}
+    assert checked.reason == "4 attribute values of more than 1000 bytes were cut"
+
+
+@pytest.mark.parametrize("owner", ["span", "resource", "scope"])
+def test_attributes_beyond_the_limit_are_left_out_and_counted(owner: str) -> None:
+    request = ExportTraceServiceRequest.FromString(
+        otlp_request([{"trace_id": new_trace_id(), "start_ns": NOW_NS}], resource={})
+    )
+    attributes = owner_in(request, owner).attributes
+    del attributes[:]
+    for n in range(23):
+        attributes.add(key=f"key {n}").value.int_value = n
+    checked = check(request.SerializeToString(), LIMITS)
+    kept = owner_in(ExportTraceServiceRequest.FromString(checked.body), owner)
+
+    assert [attribute.key for attribute in kept.attributes] == [f"key {n}" for n in range(20)]
+    assert kept.dropped_attributes_count == 3
+    assert (checked.spans, checked.refused) == (1, 0)
+    assert checked.cuts == {"there were too many and it is left out": 3}
+    assert checked.reason == "3 attributes were left out: a span, scope or resource keeps 20"
+
+
+def owner_in(request: ExportTraceServiceRequest, owner: str) -> Any:
+    group = request.resource_spans[0]
+    scope = group.scope_spans[0]
+    return {"resource": group.resource, "scope": scope.scope, "span": scope.spans[0]}[owner]
+
+
+def one_span(more: bytes = b"") -> bytes:
+    return Span(trace_id=b"t" * 16, span_id=b"s" * 8, start_time_unix_nano=NOW_NS).SerializeToString() + more
+
+
+def in_request(span: bytes, *, resource: bytes = b"", scope: bytes = b"") -> bytes:
+    return field(1, resource + field(2, scope + field(2, span)))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"\x0a\x00" * 1_001, id="resources"),
+        pytest.param(b"\x0a\x00" + (b"\x0a" + varint(2_002) + b"\x12\x00" * 1_001), id="scopes"),
+        pytest.param(field(1, field(2, b"\x12\x00" * 1_001)), id="spans"),
+        pytest.param(in_request(one_span(b"\x4a\x00" * 1_001)), id="attributes"),
+        pytest.param(in_request(one_span(b"\x5a\x00" * 1_001)), id="events"),
+        pytest.param(in_request(one_span(b"\x6a\x00" * 1_001)), id="links"),
+        pytest.param(in_request(one_span(field(11, b"\x1a\x00" * 1_001))), id="attributes-of-an-event"),
+        pytest.param(in_request(one_span(field(13, b"\x22\x00" * 1_001))), id="attributes-of-a-link"),
+        pytest.param(
+            in_request(one_span(field(9, field(2, field(5, b"\x0a\x00" * 1_001))))), id="elements-of-an-array"
+        ),
+        pytest.param(in_request(one_span(), resource=field(1, b"\x0a\x00" * 1_001)), id="of-a-resource"),
+        pytest.param(in_request(one_span(), scope=field(1, b"\x1a\x00" * 1_001)), id="of-a-scope"),
+    ],
+)
+def test_a_request_of_too_many_items_is_refused_whatever_they_are(body: bytes) -> None:
+    assert check(body, replace(LIMITS, attribute_count=2_000, request_items=2_000)).refused <= 1_001
+    with pytest.raises(
+        TooLargeError, match="more than 1000 spans, events, attributes and array elements: send"
+    ):
+        check(body, LIMITS)
+
+
+@pytest.mark.parametrize(
+    "span",
+    [
+        pytest.param(one_span(field(5, b"first") + field(5, b"last")), id="a-name-twice"),
+        pytest.param(one_span(field(3, b"first") + field(3, b"")), id="a-trace-state-given-and-taken-back"),
+        pytest.param(one_span(b"\x30\x01\x30\x03"), id="a-kind-twice"),
+        pytest.param(one_span(field(15, field(2, b"why")) + field(15, b"\x18\x02")), id="a-status-in-two-parts"),
+        pytest.param(
+            one_span(field(9, field(1, b"a") + field(1, b"b") + field(2, field(1, b"x") + field(1, b"y")))),
+            id="a-key-and-a-text-twice",
+        ),
+        pytest.param(
+            one_span(field(9, field(1, b"a") + field(2, field(1, b"x")) + field(2, b"\x18\x05"))),
+            id="a-value-of-two-kinds",
+        ),
+        pytest.param(
+            one_span(
+                field(9, field(1, b"a") + field(2, field(5, field(1, field(1, b"x"))))
+                      + field(2, field(5, field(1, field(1, b"y")))))
+            ),
+            id="an-array-in-two-parts",
+        ),
+        pytest.param(one_span(b"\x30\x81\x00"), id="a-long-way-to-write-1"),
+        pytest.param(one_span(field(99, b"unknown")), id="an-unknown-field"),
+        pytest.param(one_span(field(5, b"name") + b"\x2d\x01\x01\x01\x01"), id="a-name-that-is-a-number"),
+    ],
+)  # fmt: skip
+def test_what_clickhouse_would_read_otherwise_is_written_as_protobuf_does(span: bytes) -> None:
+    body = in_request(span)
+    meant = ExportTraceServiceRequest.FromString(body)
+    meant.DiscardUnknownFields()
+    checked = check(body, LIMITS)
+
+    assert checked.body != body
+    assert checked.body == meant.SerializeToString()
+    assert (checked.spans, checked.refused, checked.reason) == (1, 0, "")
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -110,10 +225,6 @@ def test_a_long_value_is_cut_at_a_character_and_marked() -> None:
 def test_what_is_no_request_is_refused(body: bytes) -> None:
     with pytest.raises(DecodeError, match="not an ExportTraceServiceRequest"):
         check(body, LIMITS)
-
-
-def field(number: int, content: bytes) -> bytes:
-    return varint(number << 3 | 2) + varint(len(content)) + content
 
 
 @pytest.mark.parametrize("depth", [60, 5_000])
@@ -154,7 +265,7 @@ def mutated(rng: random.Random, body: bytes) -> bytes:
 def test_the_gate_judges_mutated_bodies_as_protobuf_does() -> None:
     rng = random.Random(7)  # noqa: S311
     verdicts = {"both": 0, "neither": 0}
-    wide = Limits(earliest_ns=0, latest_ns=2**64, attribute_bytes=1 << 20)
+    wide = replace(LIMITS, earliest_ns=0, latest_ns=2**64, attribute_bytes=1 << 20)
     for _ in range(3_000):
         body = mutated(
             rng, otlp_request([{"trace_id": new_trace_id(), "attributes": {"a": "b", "n": [1, 2]}}])
