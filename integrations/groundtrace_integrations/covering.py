@@ -30,7 +30,7 @@ class Cover(Protocol):
 
 
 @runtime_checkable
-class SearchCover(Protocol):
+class SearchCover(Cover, Protocol):
     """A cover that wants to know what a vector store below it found: a retriever, a cache's lookup."""
 
     def take_found(self, found: FoundDocuments) -> None:

@@ -10,10 +10,11 @@ from groundtrace.semconv import SpanKind
 from groundtrace_integrations.langchain.documents import rerank_input_attributes, rerank_output_attributes
 from groundtrace_integrations.langchain.identity import model_name, whole
 from groundtrace_integrations.langchain.runs import Run, current_run
-from groundtrace_integrations.langchain.scores import SeenScores, number
+from groundtrace_integrations.langchain.scores import SeenScores
 from groundtrace_integrations.langchain.steps import argument, noting, step
 from groundtrace_integrations.langchain.tracer import RunTracer
 from groundtrace_integrations.patches import Wrap
+from groundtrace_integrations.scores import number
 
 
 def compressor_wraps(tracer: RunTracer) -> dict[str, Wrap]:

@@ -10,7 +10,8 @@ from groundtrace.attributes import Attributes, document_attributes
 from groundtrace.documents import Document
 from groundtrace.settings import TraceSettings
 from groundtrace_integrations.langchain.runs import Run
-from groundtrace_integrations.langchain.scores import SeenScores, number
+from groundtrace_integrations.langchain.scores import SeenScores
+from groundtrace_integrations.scores import number
 
 _ID_KEYS: Final = ("id", "_id", "doc_id", "document_id")
 _SCORE_KEYS: Final = ("score", "relevance_score", "_score")

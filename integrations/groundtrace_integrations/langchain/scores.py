@@ -1,10 +1,10 @@
 """Scores that a store gave below a retriever, which LangChain's retrievers throw away."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from groundtrace import semconv
+from groundtrace_integrations.scores import number, sense_by_order
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
@@ -64,29 +64,11 @@ def scored_pairs(found: object) -> list[tuple[Any, float]]:
 
 
 def score_sense(scores: Sequence[float], store: object) -> str | None:
-    """Tell similarity from distance: hits come best first, so their order says it.
-
-    Falls back on what the store's class is known for; None when neither tells.
-    """
-    falling = any(one > other for one, other in pairwise(scores))
-    rising = any(one < other for one, other in pairwise(scores))
-    if falling != rising:
-        return semconv.SCORE_SENSE_SIMILARITY if falling else semconv.SCORE_SENSE_DISTANCE
+    """Tell similarity from distance by the hits' order, else by what the store's class is known for."""
+    told = sense_by_order(scores)
+    if told is not None:
+        return told
     names = {cls.__name__ for cls in type(store).__mro__}
     if names & SIMILARITY_STORES:
         return semconv.SCORE_SENSE_SIMILARITY
     return semconv.SCORE_SENSE_DISTANCE if names & DISTANCE_STORES else None
-
-
-def number(value: object) -> float | None:
-    """Return a score as a float, also numpy's; None for what is no finite number.
-
-    >>> number(float("nan"))
-    """
-    if value is None or isinstance(value, bool | str | bytes):
-        return None
-    try:
-        figure = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return None
-    return figure if figure - figure == 0 else None
