@@ -81,7 +81,8 @@ class Driver:
         except ImportError as error:
             raise MissingExtraError(library="chdb", extra="embedded") from error
         except Exception as error:
-            raise StoreDownError(f"the store {url} cannot be opened: {_first_line(error)}") from error
+            why = _unreachable(error) or _first_line(error)
+            raise StoreDownError(f"the store {_shown(url)} cannot be opened: {why}") from error
         return cls(client)
 
     @property
@@ -161,19 +162,39 @@ class _translated:  # noqa: N801  (reads as a statement)
             return
         from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 
-        if isinstance(error, DatabaseError):
+        if isinstance(error, DatabaseError) and error.code is not None:
             raise _store_error(error, error.code) from error
         if isinstance(error, (ClickHouseError, OSError)) or type(error).__module__.startswith("urllib3"):
             ERRORS["down"] += 1
-            raise StoreDownError(_first_line(error)) from error
+            raise StoreDownError(_unreachable(error) or _first_line(error)) from error
 
 
-def _store_error(error: Exception, code: int | None) -> StoreError:
+def _unreachable(error: BaseException | None) -> str:
+    """Why a server could not be reached, in a few words; the HTTP client would say its whole request."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if isinstance(error, OSError) and error.strerror:
+            return f"the ClickHouse server does not answer: {error.strerror}"
+        if isinstance(error, TimeoutError) or type(error).__name__ == "ReadTimeoutError":
+            return "the ClickHouse server does not answer: it took too long"
+        reason = getattr(error, "reason", None)
+        error = reason if isinstance(reason, BaseException) else error.__cause__ or error.__context__
+    return ""
+
+
+def _shown(url: str) -> str:
+    """A store's address without its password."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=""))
+
+
+def _store_error(error: Exception, code: int) -> StoreError:
     message = _first_line(error)
     if code in PARSE_CODES:
         ERRORS["parse"] += 1
         return StoreParseError(message, engine_code=code)
-    if code in DOWN_CODES or code is None:
+    if code in DOWN_CODES:
         ERRORS["down"] += 1
         return StoreDownError(message, engine_code=code)
     ERRORS["other"] += 1

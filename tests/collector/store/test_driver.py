@@ -299,5 +299,10 @@ def test_closing_a_handle_leaves_the_others(transport: Transport, driver: Driver
 
 
 def test_a_server_that_does_not_answer_is_down() -> None:
-    with pytest.raises(StoreDownError, match="cannot be opened"):
-        Driver.open("clickhouse://127.0.0.1:9/db", database=None, settings={}, engine_config=None)
+    with pytest.raises(StoreDownError) as caught:
+        Driver.open("clickhouse://me:secret@127.0.0.1:9/db", database=None, settings={}, engine_config=None)
+
+    assert str(caught.value) == (
+        "the store clickhouse://127.0.0.1:9/db cannot be opened: "
+        "the ClickHouse server does not answer: Connection refused"
+    )
