@@ -12,7 +12,16 @@ from groundtrace.settings import use_settings
 from tests.span_recorder import SpanRecorder, recording
 
 # Prefixes of variables that change what is traced, where it goes or what a library does by itself.
-_FOREIGN = ("OTEL_", "OPENINFERENCE_", "GROUNDTRACE_", "LANGSMITH_", "LANGCHAIN_", "TRACELOOP_", "OPENAI_")
+_FOREIGN = (
+    "OTEL_",
+    "OPENINFERENCE_",
+    "GROUNDTRACE_",
+    "LANGSMITH_",
+    "LANGCHAIN_",
+    "TRACELOOP_",
+    "OPENAI_",
+    "ANTHROPIC_",
+)
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
 

@@ -53,9 +53,18 @@ class CallTracer:
         span = self._tracer.start_span(name, base, attributes={**attributes, **context_attributes(base)})
         return Call(span, kind, base, self.settings)
 
+    def feeds(self, other: object) -> bool:
+        """Whether ``other``, a library's own tracer, sends its spans where this one does."""
+        return _processor_of(other) is _processor_of(self._tracer) is not None
+
     def stop(self) -> None:
         """Record nothing from now on."""
         self.active = False
+
+
+def _processor_of(tracer: object) -> object:
+    # A tracer that was made before the app set its provider hands on to the one made since.
+    return getattr(getattr(tracer, "_tracer", tracer), "span_processor", None)
 
 
 class Call:

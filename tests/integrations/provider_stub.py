@@ -1,4 +1,4 @@
-"""A provider that speaks OpenAI's API on a loopback socket, so that the real clients run in full."""
+"""A provider that speaks OpenAI's API and Anthropic's on a loopback socket, so that the real clients run in full."""
 
 import base64
 import json
@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.integrations.message_replies import message_body, message_events
 
 USAGE = {
     "prompt_tokens": 21,
@@ -55,6 +57,10 @@ class Provider:
             self.paths.append(path)
             if self.script:
                 return self.script.popleft()
+        if path.endswith("/messages"):
+            return message_reply(body)
+        if path.endswith("/count_tokens"):
+            return Reply(body={"input_tokens": 5})
         if path.endswith("/embeddings"):
             return Reply(body=embedding_reply(body))
         if path.endswith("/responses"):
@@ -62,6 +68,10 @@ class Provider:
         if path.endswith("/chat/completions"):
             return chat_reply(body)
         return completion_reply(body)
+
+
+def message_reply(body: Mapping[str, Any]) -> Reply:
+    return Reply(events=list(message_events(body))) if body.get("stream") else Reply(body=message_body(body))
 
 
 def chat_reply(body: Mapping[str, Any]) -> Reply:

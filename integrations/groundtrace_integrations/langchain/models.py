@@ -9,7 +9,6 @@ from langchain_core.outputs import LLMResult
 from groundtrace import semconv
 from groundtrace.attributes import (
     Attributes,
-    json_attribute,
     merge_attributes,
     message_attributes,
     text_attribute,
@@ -18,6 +17,7 @@ from groundtrace.settings import TraceSettings
 from groundtrace.text import safe_text
 from groundtrace_integrations.langchain.messages import message_mapping
 from groundtrace_integrations.langchain.usage import first_generation, usage_attributes
+from groundtrace_integrations.parameters import parameter_attributes, tool_attributes
 
 # LangChain's provider name: OpenInference's provider and system, GenAI's provider.
 _PROVIDERS: Final[Mapping[str, tuple[str, str | None, str]]] = {
@@ -65,19 +65,12 @@ def request_attributes(
     if model is not None:
         attributes[semconv.LLM_MODEL_NAME] = attributes[semconv.GEN_AI_REQUEST_MODEL] = model
     if parameters:
-        attributes.update(_parameter_attributes(parameters, settings))
-    return attributes
-
-
-def _parameter_attributes(parameters: Mapping[str, Any], settings: TraceSettings) -> Attributes:
-    attributes: Attributes = {}
-    if not settings.hide_llm_invocation_parameters:
-        attributes = json_attribute(semconv.LLM_INVOCATION_PARAMETERS, parameters, settings)
-    tools = parameters.get("tools")
-    if isinstance(tools, list) and not settings.hide_llm_tools:
-        for index, tool in enumerate(tools):
-            key = f"{semconv.LLM_TOOLS}.{index}.{semconv.TOOL_JSON_SCHEMA}"
-            attributes = merge_attributes(attributes, json_attribute(key, tool, settings))
+        tools = parameters.get("tools")
+        attributes = merge_attributes(
+            attributes,
+            parameter_attributes(parameters, settings),
+            tool_attributes(tools if isinstance(tools, list) else (), settings),
+        )
     return attributes
 
 

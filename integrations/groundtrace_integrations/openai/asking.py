@@ -17,6 +17,7 @@ from groundtrace.settings import TraceSettings
 from groundtrace_integrations.openai.images import without_images
 from groundtrace_integrations.openai.messages import Message, asked_messages, chat_message, last_question
 from groundtrace_integrations.openai.operations import CHAT, COMPLETIONS, EMBEDDINGS
+from groundtrace_integrations.parameters import parameter_attributes, tool_attributes
 from groundtrace_integrations.stainless.operations import Request
 
 # What has attributes of its own is left out of the parameters, as OpenInference does.
@@ -50,7 +51,13 @@ def request_attributes(request: Request, settings: TraceSettings, *, outermost: 
         messages = _messages(request)
         attributes.update(message_attributes(semconv.LLM_INPUT_MESSAGES, messages, settings))
         question = last_question(messages)
-    parts = [attributes, _parameters(body, settings), _tools(body, settings), _whole_input(body, settings)]
+    tools = body.get("tools")
+    parts = [
+        attributes,
+        parameter_attributes({k: value for k, value in body.items() if k not in _NO_PARAMETERS}, settings),
+        tool_attributes(tools if isinstance(tools, list | tuple) else (), settings),
+        _whole_input(body, settings),
+    ]
     if outermost and settings.plumbing != "full":
         parts.append(input_attributes(question, settings))
     return merge_attributes(*parts)
@@ -83,24 +90,6 @@ def _prompts(prompts: Sequence[str], settings: TraceSettings) -> Attributes:
     for index, prompt in enumerate(prompts[:_MAX_TEXTS]):
         key = f"{semconv.LLM_PROMPTS}.{index}.{semconv.PROMPT_TEXT}"
         attributes = merge_attributes(attributes, text_attribute(key, prompt, settings))
-    return attributes
-
-
-def _parameters(body: Mapping[str, Any], settings: TraceSettings) -> Attributes:
-    if settings.hide_llm_invocation_parameters:
-        return {}
-    parameters = {name: value for name, value in body.items() if name not in _NO_PARAMETERS}
-    return json_attribute(semconv.LLM_INVOCATION_PARAMETERS, parameters, settings)
-
-
-def _tools(body: Mapping[str, Any], settings: TraceSettings) -> Attributes:
-    tools = body.get("tools")
-    if settings.hide_llm_tools or not isinstance(tools, list | tuple):
-        return {}
-    attributes: Attributes = {}
-    for index, tool in enumerate(tools):
-        key = f"{semconv.LLM_TOOLS}.{index}.{semconv.TOOL_JSON_SCHEMA}"
-        attributes = merge_attributes(attributes, json_attribute(key, tool, settings))
     return attributes
 
 

@@ -30,9 +30,14 @@ class Request:
         return model if isinstance(model, str) else None
 
 
+def options_of(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    """Return the options in the arguments of ``request(cast_to, options, …)``."""
+    return kwargs["options"] if "options" in kwargs else (args[1] if len(args) > 1 else None)
+
+
 def posted(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
-    """Return path and JSON body in the arguments of ``request(cast_to, options, …)``; None unless it posts JSON."""
-    options = kwargs["options"] if "options" in kwargs else (args[1] if len(args) > 1 else None)
+    """Return path and JSON body of a request that posts JSON; None for others."""
+    options = options_of(args, kwargs)
     path, body = getattr(options, "url", None), getattr(options, "json_data", None)
     if getattr(options, "method", "").lower() != "post" or not isinstance(body, Mapping):
         return None

@@ -1,0 +1,48 @@
+from collections.abc import AsyncIterator, Iterator
+
+import anthropic
+import pytest
+from opentelemetry.context import attach, detach, get_current
+
+from groundtrace_integrations.anthropic import AnthropicInstrumentor
+from tests.integrations.provider_stub import Provider, serving
+from tests.span_recorder import SpanRecorder
+
+
+@pytest.fixture
+def provider() -> Iterator[Provider]:
+    with serving() as provider:
+        yield provider
+
+
+def address(provider: Provider) -> str:
+    return provider.url.removesuffix("/v1")
+
+
+@pytest.fixture
+def client(provider: Provider) -> Iterator[anthropic.Anthropic]:
+    with anthropic.Anthropic(api_key="sk-test", base_url=address(provider), max_retries=1) as client:
+        yield client
+
+
+@pytest.fixture
+async def aclient(provider: Provider) -> AsyncIterator[anthropic.AsyncAnthropic]:
+    async with anthropic.AsyncAnthropic(
+        api_key="sk-test", base_url=address(provider), max_retries=1
+    ) as client:
+        yield client
+
+
+@pytest.fixture
+def traced(spans: SpanRecorder) -> Iterator[SpanRecorder]:
+    """Anthropic's client instrumented; no context may be left attached."""
+    instrumentor = AnthropicInstrumentor()
+    instrumentor.instrument(tracer_provider=spans.provider, skip_dep_check=True)
+    before = get_current()
+    try:
+        yield spans
+        assert get_current() is before
+    finally:
+        detach(attach(before))
+        if instrumentor.is_instrumented_by_opentelemetry:
+            instrumentor.uninstrument()
