@@ -147,6 +147,7 @@ def test_the_doctor_looks_at_a_server(server: Server, tmp_path: Path) -> None:
     assert {each.state for each in check_store(known)} == {State.OK}
 
 
+@pytest.mark.verify
 def test_serve_needs_no_chdb_for_a_server_and_stops_in_order(server: Server, tmp_path: Path) -> None:
     program = (
         "import sys; sys.modules['chdb'] = None\n"
