@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Final
 from urllib.parse import urlsplit
@@ -12,10 +13,13 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from groundtrace.endpoints import is_loopback
+from groundtrace.resending import Resender
 
 logger = logging.getLogger(__name__)
 
 _CONNECT_TIMEOUT_S: Final = 0.3
+# What an app's exit can bear beside the last batches themselves.
+_LAST_DRAIN_S: Final = 2.0
 # What the SDK's exporter and queue log about each batch or span that they cannot deliver.
 _CHATTY: Final = (
     "opentelemetry.exporter.otlp.proto.http.trace_exporter",
@@ -57,19 +61,37 @@ class CollectorExporter(SpanExporter):
 
     ``build`` makes the real exporter; it is called in the exporting thread, so that neither the
     import nor the connection costs the app's start, and again after a fork: parent and child must
-    not share a connection.
+    not share a connection. With ``resending``, which makes a process's resender, what cannot be
+    delivered is kept on disk and sent later.
     """
 
-    def __init__(self, endpoint: str, build: Callable[[], SpanExporter]) -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        build: Callable[[Resender | None], SpanExporter],
+        resending: Callable[[], Resender] | None = None,
+    ) -> None:
         self._endpoint = endpoint
         self._build = build
+        self._resending = resending
+        self._resender = None if resending is None else resending()
         self._inner: SpanExporter | None = None
         self._inherited: list[SpanExporter] = []
-        self._pid = os.getpid()
         self._abandoned: str | None = None
         self._delivered = False
         self._lost_spans = 0
         hold_back_sdk_logs()
+        if hasattr(os, "register_at_fork"):
+            after_fork = weakref.WeakMethod(self._begin_in_child)
+            os.register_at_fork(after_in_child=lambda: begin() if (begin := after_fork()) else None)
+
+    def _begin_in_child(self) -> None:
+        if self._inner is not None:
+            # The parent's connection: neither to be used here nor to be closed, since a lock in
+            # it may have been held at the fork.
+            self._inherited.append(self._inner)
+        self._inner, self._lost_spans = None, 0
+        self._resender = None if self._resending is None else self._resending()
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send one batch; waits and retries inside the exporter's own time limit."""
@@ -90,14 +112,8 @@ class CollectorExporter(SpanExporter):
         return result
 
     def _current(self) -> SpanExporter:
-        if self._pid != os.getpid():
-            if self._inner is not None:
-                # The parent's connection: neither to be used here nor to be closed, since a lock in
-                # it may have been held at the fork.
-                self._inherited.append(self._inner)
-            self._inner, self._pid, self._lost_spans = None, os.getpid(), 0
         if self._inner is None:
-            self._inner = self._build()
+            self._inner = self._build(self._resender)
         return self._inner
 
     def _note_success(self) -> None:
@@ -117,10 +133,15 @@ class CollectorExporter(SpanExporter):
                 reason or "no reason given",
             )
 
-    @property
-    def failing(self) -> bool:
-        """Whether the last batch was lost."""
-        return self._lost_spans > 0
+    def resume(self) -> None:
+        """Begin to send what an earlier process could not deliver."""
+        if self._resender is not None:
+            self._resender.resume()
+
+    def drain(self, timeout_s: float) -> bool:
+        """Wait until the spool is empty; False when it is not, or the last batch was lost."""
+        kept = self._resender is not None and not self._resender.drain(timeout_s)
+        return not kept and not self._lost_spans
 
     @property
     def reachable(self) -> bool:
@@ -128,18 +149,31 @@ class CollectorExporter(SpanExporter):
         return not is_loopback(self._endpoint) or _answers(self._endpoint)
 
     @property
+    def spools(self) -> bool:
+        """Whether what cannot be delivered is kept on disk."""
+        return self._resender is not None
+
+    @property
     def hopeless(self) -> bool:
         """Whether waiting at exit is in vain: an outage lasts, or nothing listens on this machine."""
-        return self.failing or (not self._delivered and not self.reachable)
+        if self.spools:
+            return False
+        return self._lost_spans > 0 or (not self._delivered and not self.reachable)
 
     def abandon(self, reason: str) -> None:
-        """Give up: end a retry that waits, and refuse what comes after."""
+        """Wait no longer: what comes after goes to the spool; without one it is refused, and a retry ended."""
+        if self._resender is not None:
+            self._resender.hold()
+            return
         self._abandoned = reason
         if self._inner is not None:
             self._close(self._inner)
 
     def shutdown(self) -> None:
         """Close the connection."""
+        if self._resender is not None:
+            self._resender.drain(_LAST_DRAIN_S)
+            self._resender.stop()
         if not self._abandoned and self._inner is not None:
             self._close(self._inner)
         self._inner = None

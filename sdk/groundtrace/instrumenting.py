@@ -4,8 +4,9 @@ import atexit
 import logging
 import os
 import threading
+import time
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from groundtrace.exporting import CollectorExporter
     from groundtrace.pipeline import Pipeline
+    from groundtrace.spool import SpoolSettings
 
 logger = logging.getLogger(__name__)
 
@@ -95,9 +97,10 @@ def instrument(
         settings = _settings(content, redact)
         url = traces_endpoint(endpoint)
         names = _integration_names(only, skip)
+        spool = _spool()
         with guard.guarded("setting up tracing"):
             _state.api_url = _api_url(endpoint, url)
-            _set_up(url, project, api_key, settings, names)
+            _set_up(url, project, api_key, settings, names, spool)
 
 
 def _api_url(endpoint: str | None, traces_url: str) -> str:
@@ -124,8 +127,21 @@ def _integration_names(only: Sequence[str] | None, skip: Sequence[str] | None) -
     return chosen(known_integrations(), only=only, skip=skip, disabled=disabled, foreign=foreign)
 
 
+def _spool() -> "SpoolSettings | None":
+    if not os.environ.get("GROUNDTRACE_SPOOL"):
+        return None
+    from groundtrace.spool import spool_settings
+
+    return spool_settings()
+
+
 def _set_up(
-    url: str, project: str | None, api_key: str | None, settings: TraceSettings, names: Sequence[str]
+    url: str,
+    project: str | None,
+    api_key: str | None,
+    settings: TraceSettings,
+    names: Sequence[str],
+    spool: "SpoolSettings | None",
 ) -> None:
     from groundtrace import integrations
 
@@ -135,7 +151,7 @@ def _set_up(
     if provider is not None:
         use_settings(replace(settings, max_attributes=_attribute_limit_of(provider)))
         stamps = {semconv.PROJECT_NAME: project} if project and project != _state.project else {}
-        _pipeline_on(provider).switch_on(_targets(url, _state.api_key), stamps)
+        _pipeline_on(provider).switch_on(_targets(url, _state.api_key, spool), stamps)
     else:
         use_settings(settings)
     _state.integrations = integrations.switch_on(
@@ -192,7 +208,7 @@ def _pipeline_on(provider: "TracerProvider") -> "Pipeline":
     return _state.pipeline
 
 
-def _targets(url: str, api_key: str | None) -> "tuple[SpanProcessor, ...]":
+def _targets(url: str, api_key: str | None, spool: "SpoolSettings | None") -> "tuple[SpanProcessor, ...]":
     """One processor for each exporter that ``OTEL_TRACES_EXPORTER`` names; OTLP by default."""
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
@@ -200,34 +216,13 @@ def _targets(url: str, api_key: str | None) -> "tuple[SpanProcessor, ...]":
     targets: list[SpanProcessor] = []
     for name in names:
         if name in _OTLP_NAMES:
-            from groundtrace.exporting import CollectorExporter
+            from groundtrace.otlp import collector_exporter
 
-            _state.exporter = CollectorExporter(url, _otlp_exporter(url, api_key))
+            _state.exporter = collector_exporter(url, api_key, spool)
             targets.append(BatchSpanProcessor(_state.exporter))
         elif name and name != "none" and (exporter := _named_exporter(name)) is not None:
             targets.append(BatchSpanProcessor(exporter))
     return tuple(targets)
-
-
-def _otlp_exporter(url: str, api_key: str | None) -> "Callable[[], SpanExporter]":
-    def build() -> "SpanExporter":
-        from opentelemetry.exporter.otlp.proto.http import Compression
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-
-        # Headers, timeout, certificates and a compression that is set come from OTEL_EXPORTER_OTLP_*.
-        return OTLPSpanExporter(
-            endpoint=url,
-            headers={"authorization": f"Bearer {api_key}"} if api_key else None,
-            compression=None if _compression_is_set(os.environ) else Compression.Gzip,
-        )
-
-    return build
-
-
-def _compression_is_set(environ: Mapping[str, str]) -> bool:
-    return bool(
-        environ.get("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION") or environ.get("OTEL_EXPORTER_OTLP_COMPRESSION")
-    )
 
 
 def _named_exporter(name: str) -> "SpanExporter | None":
@@ -265,13 +260,16 @@ def flush(timeout_s: float = 30.0) -> bool:
     if _state.pipeline is None:
         return done
     exporter = _state.exporter
-    if exporter is not None and not exporter.reachable:
+    if exporter is not None and not exporter.spools and not exporter.reachable:
         return False  # what waits stays queued
+    deadline = time.monotonic() + timeout_s
     # The SDK's force_flush takes no heed of a time limit, so it is waited for from outside.
     waiter = threading.Thread(target=_state.pipeline.force_flush, name="groundtrace-flush", daemon=True)
     waiter.start()
     waiter.join(timeout_s)
-    return done and not waiter.is_alive() and not (exporter is not None and exporter.failing)
+    if waiter.is_alive():
+        return False
+    return done and (exporter is None or exporter.drain(max(deadline - time.monotonic(), 0.0)))
 
 
 def delivery() -> tuple[str | None, str | None]:

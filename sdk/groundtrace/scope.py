@@ -7,7 +7,7 @@ from typing import Final
 # groundtrace` must not. The plain name is the one that older instrumentations set; the other
 # is made at import with a random end, so its owner must be asked for it.
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY as _SUPPRESS_KEY
-from opentelemetry.context import Context, create_key, get_current
+from opentelemetry.context import Context, attach, create_key, get_current, set_value
 
 COVER_KEY: Final = create_key("groundtrace-covered-by")
 """Where an operation that has its span tells the clients below it that they are a part of it."""
@@ -32,3 +32,8 @@ def suppressed() -> bool:
     """Whether someone switched instrumentation off for the current context."""
     values = get_current()
     return bool(values and (values.get(_SUPPRESS_KEY) or values.get(_SUPPRESS_PLAIN_KEY)))
+
+
+def suppress_here() -> None:
+    """Have instrumentations leave alone what this thread does from now on: its requests carry spans."""
+    attach(set_value(_SUPPRESS_KEY, True))  # noqa: FBT003 - OpenTelemetry's signature
