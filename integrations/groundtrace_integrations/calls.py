@@ -57,6 +57,10 @@ class CallTracer:
         """Whether ``other``, a library's own tracer, sends its spans where this one does."""
         return _processor_of(other) is _processor_of(self._tracer) is not None
 
+    def beside(self, peers: Peers) -> "CallTracer":
+        """Return another for a part of the library that other vendors trace by themselves."""
+        return CallTracer(self._tracer, settings=self._settings, peers=peers)
+
     def stop(self) -> None:
         """Record nothing from now on."""
         self.active = False

@@ -100,10 +100,12 @@ def _begun(
 class _Parameters:
     """A method's parameters, to know its arguments by name."""
 
-    __slots__ = ("_defaults", "_names")
+    __slots__ = ("_defaults", "_names", "_rest")
 
     def __init__(self, method: Method) -> None:
         parameters = list(inspect.signature(method).parameters.values())[1:]
+        rest = [parameter.name for parameter in parameters if parameter.kind is Parameter.VAR_POSITIONAL]
+        self._rest = rest[0] if rest else None
         self._names = [parameter.name for parameter in parameters if parameter.kind in _BY_POSITION]
         self._defaults = {
             parameter.name: parameter.default
@@ -112,7 +114,10 @@ class _Parameters:
         }
 
     def arguments(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Arguments:
-        return {**self._defaults, **dict(zip(self._names, args, strict=False)), **kwargs}
+        named = {**self._defaults, **dict(zip(self._names, args, strict=False)), **kwargs}
+        if self._rest is not None:
+            named[self._rest] = args[len(self._names) :]
+        return named
 
 
 class OwnCall:

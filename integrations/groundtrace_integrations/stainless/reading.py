@@ -19,14 +19,8 @@ class Gathering(Protocol):
         """Return the answer; None when nothing came."""
 
 
-class Dialect(Protocol):
-    """How one provider's API says things."""
-
-    def request_of(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Request | None:
-        """Return the model call in the arguments of the client's ``request``; None for others."""
-
-    def ask(self, call: Call, client: object, request: Request) -> Attributes:
-        """Return what the span carries of the request."""
+class Answers(Protocol):
+    """How one provider's API says what came of a request."""
 
     def answer(self, call: Call, request: Request, answer: object) -> Attributes:
         """Return what the span carries of the answer, be it the client's own object or plain JSON."""
@@ -37,6 +31,16 @@ class Dialect(Protocol):
     def failure(self, answer: object) -> tuple[str, str] | None:
         """Return reason and type of an error that came as an answer; None when it is an answer."""
 
+
+class Dialect(Answers, Protocol):
+    """How one provider's API says things."""
+
+    def request_of(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Request | None:
+        """Return the model call in the arguments of the client's ``request``; None for others."""
+
+    def ask(self, call: Call, client: object, request: Request) -> Attributes:
+        """Return what the span carries of the request."""
+
     def enrich(self, cover: Cover, request: Request, answer: object) -> None:
         """Tell the operation around the request what its own layer does not know."""
 
@@ -44,13 +48,13 @@ class Dialect(Protocol):
 class Reading:
     """The answer to a request while it comes in. What nobody reads to its end ends when it is dropped."""
 
-    __slots__ = ("_call", "_chunks", "_dialect", "_request")
+    __slots__ = ("_answers", "_call", "_chunks", "_request")
 
-    def __init__(self, call: Call, request: Request, dialect: Dialect) -> None:
+    def __init__(self, call: Call, request: Request, answers: Answers) -> None:
         """``call`` is the request's open span."""
         self._call = call
         self._request = request
-        self._dialect = dialect
+        self._answers = answers
         self._chunks: Gathering | None = None
 
     def __del__(self) -> None:
@@ -63,7 +67,7 @@ class Reading:
             return
         self._call.mark_first_chunk()
         if self._chunks is None:
-            self._chunks = self._dialect.gathering(self._request)
+            self._chunks = self._answers.gathering(self._request)
         self._chunks.add(chunk)
 
     def finish(self) -> None:
@@ -89,7 +93,7 @@ class Reading:
             self._call.fail(error)
 
     def _close(self, answer: object) -> None:
-        failure = self._dialect.failure(answer)
+        failure = self._answers.failure(answer)
         if failure is not None:
             self._call.refuse(*failure)
         self._call.finish()
@@ -104,4 +108,4 @@ class Reading:
     @guarded("reading a model's answer")
     def _describe(self, answer: object) -> None:
         if self._call.recording and answer is not None:
-            self._call.add(self._dialect.answer(self._call, self._request, answer))
+            self._call.add(self._answers.answer(self._call, self._request, answer))
