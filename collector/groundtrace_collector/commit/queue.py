@@ -35,6 +35,7 @@ DRAIN_S = 10.0
 _FIRST_RETRY_S, _LAST_RETRY_S = 0.1, 5.0
 _FRAME_BYTES = 64  # more than our fields take
 _TABLE = "otlp_in"
+_MEMORY_LIMIT = 241  # ClickHouse's code for it, also where all statements together reached theirs
 
 
 @dataclass(eq=False, slots=True)
@@ -235,6 +236,8 @@ class CommitQueue:
             except StoreParseError:
                 raise
             except StoreError as error:
+                if _never_fits(error):
+                    raise StoreParseError(str(error), engine_code=error.engine_code) from error
                 logger.warning("The store did not take segment %s, trying again: %s", segment.token, error)
                 self._store_says = str(error)
                 await asyncio.sleep(pause)
@@ -361,6 +364,11 @@ def _canonical(body: bytes) -> bytes:
 def _insert(driver: Driver, segment: Segment) -> None:
     settings = {"insert_deduplication_token": segment.token}
     driver.insert_file(_TABLE, segment.path, fmt="Protobuf", settings=settings)
+
+
+def _never_fits(error: StoreError) -> bool:
+    """Whether a segment by itself needs more memory than one statement may have: trying again cannot help."""
+    return error.engine_code == _MEMORY_LIMIT and "Query memory limit" in str(error)
 
 
 def _fail(batch: Iterable[_Waiting], error: ApiError) -> None:

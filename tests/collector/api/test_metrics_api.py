@@ -63,6 +63,7 @@ async def test_a_route_is_counted_by_its_pattern_and_never_by_what_was_sent(
     [
         ("POST", "/v1/traces", {"content": b"\xff", "headers": PROTOBUF}, "undecodable"),
         ("POST", "/v1/traces", {"headers": {"content-type": "text/plain"}}, "unsupported_media_type"),
+        ("POST", "/v1/traces", {"content": b"\x0a\x00" * 1_000_001, "headers": PROTOBUF}, "too_large"),
         ("POST", "/v1/logs", {"content": b"\xff", "headers": PROTOBUF}, "undecodable"),
         ("GET", "/api/v1/traces?where=nonsense", {}, "invalid_where"),
         ("GET", "/api/v1/traces?limit=x", {}, "invalid"),
@@ -96,6 +97,18 @@ async def test_spans_that_are_left_out_are_counted_by_their_fault(client: httpx.
     name = "groundtrace_spans_refused_total"
     assert await value(client, name, reason="the span is older than the retention") == 1
     assert await value(client, "groundtrace_spans_accepted_total") == 1
+
+
+async def test_attributes_that_are_cut_or_left_out_are_counted_by_the_reason(
+    client: httpx.AsyncClient,
+) -> None:
+    attributes = {"long": "x" * (2 << 20), **{f"key {n}": n for n in range(10_000)}}
+    body = otlp_request([{"trace_id": new_trace_id(), "attributes": attributes}])
+    await client.post("/v1/traces", content=body, headers=PROTOBUF)
+
+    name = "groundtrace_attributes_cut_total"
+    assert await value(client, name, reason="the value was too long and is cut") == 1
+    assert await value(client, name, reason="there were too many and it is left out") == 1
 
 
 async def test_what_the_store_refuses_is_counted(client: httpx.AsyncClient, collector: Collector) -> None:

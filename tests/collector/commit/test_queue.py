@@ -18,7 +18,7 @@ from groundtrace_collector.commit.queue import CommitQueue
 from groundtrace_collector.config import CollectorConfig
 from groundtrace_collector.errors import ApiError, UnavailableError
 from groundtrace_collector.gate.frame import varint
-from groundtrace_collector.gate.gate import CheckedRequest, Limits, check
+from groundtrace_collector.gate.gate import CheckedRequest
 from groundtrace_collector.store.store import Store
 from tests.collector.conftest import BASE_URL
 from tests.collector.otlp import new_trace_id, otlp_request
@@ -190,18 +190,17 @@ def field(number: int, content: bytes) -> bytes:
 
 
 def undecodable() -> bytes:
-    """A request that the gate lets pass and neither ClickHouse nor protobuf's own class can decode."""
+    """A request that neither ClickHouse nor protobuf's own class can decode."""
     span = Span(trace_id=b"t" * 16, span_id=b"s" * 8, start_time_unix_nano=time.time_ns()).SerializeToString()
     spans = field(2, field(2, span + b"\x28\x01"))  # the name as a number: ClickHouse refuses it
-    resource = field(1, field(3, b"\xff"))  # entity_refs, which the gate does not know, broken
+    resource = field(1, field(3, b"\xff"))  # entity_refs, broken
     return field(1, resource + spans)
 
 
 async def test_a_request_that_nobody_can_decode_is_put_aside_and_spoils_no_other(
     collector: Collector,
 ) -> None:
-    limits = Limits.at(time.time_ns(), retention_days=1, attribute_bytes=1 << 20)
-    bad, good = check(undecodable(), limits), request(new_trace_id())
+    bad, good = CheckedRequest(body=undecodable(), spans=1), request(new_trace_id())
     refused, accepted = await asyncio.wait_for(
         asyncio.gather(collector.commits.submit(bad), collector.commits.submit(good), return_exceptions=True),
         timeout=20,
@@ -213,6 +212,26 @@ async def test_a_request_that_nobody_can_decode_is_put_aside_and_spoils_no_other
     assert await count(collector.store) == 1
     (aside,) = (collector.config.data_dir / "quarantine").iterdir()
     assert aside.read_bytes() == bad.body
+
+
+async def test_a_request_that_needs_more_memory_than_there_is_blocks_no_other(
+    config: CollectorConfig, store: Store, engine_dir: Path
+) -> None:
+    small = await Store.open(store.url, data_dir=engine_dir, memory_bytes=64 << 20, retention_days=30)
+    commits = CommitQueue(config, small)
+    commits.start()
+    span = Span(trace_id=b"t" * 16, span_id=b"s" * 8, start_time_unix_nano=time.time_ns()).SerializeToString()
+    dense = CheckedRequest(body=field(1, field(2, field(2, span + b"\x5a\x00" * 2_000_000))), spans=1)
+
+    with pytest.raises(ApiError, match="Query memory limit exceeded") as refused:
+        await asyncio.wait_for(commits.submit(dense), timeout=30)
+    await asyncio.wait_for(commits.submit(request(new_trace_id())), timeout=30)
+    await commits.close()
+    await small.close()
+
+    assert refused.value.status == 400
+    assert await count(store) == 1
+    assert len(list((config.data_dir / "quarantine").iterdir())) == 1
 
 
 async def test_a_culprit_that_cannot_be_put_aside_is_refused_all_the_same(collector: Collector) -> None:

@@ -75,6 +75,16 @@ async def test_what_is_refused_is_said_in_partial_success(server: GrpcServer) ->
     assert "older than the retention" in partial.error_message
 
 
+async def test_what_was_cut_of_spans_that_are_kept_is_a_warning(server: GrpcServer) -> None:
+    attributes = {f"key {n}": n for n in range(10_001)}
+
+    answer = await export(server, otlp_request([{"trace_id": new_trace_id(), "attributes": attributes}]))
+
+    partial = ExportTraceServiceResponse.FromString(answer).partial_success
+    assert partial.rejected_spans == 0
+    assert partial.error_message == "1 attributes were left out: a span, scope or resource keeps 10000"
+
+
 async def test_bytes_that_are_no_request_are_an_invalid_argument(server: GrpcServer) -> None:
     code, status = await refusal(server, b"\xff\xff")
 

@@ -124,6 +124,19 @@ async def test_refused_spans_are_counted_in_a_partial_success(
     assert await stored(collector) == 1
 
 
+async def test_what_was_cut_of_spans_that_are_kept_is_a_warning(
+    client: httpx.AsyncClient, collector: Collector
+) -> None:
+    span: SpanDict = {"trace_id": new_trace_id(), "attributes": {"long": "x" * (1 << 20) + "y"}}
+    response = await client.post("/v1/traces", content=otlp_request([span]), headers=PROTOBUF)
+    partial = ExportTraceServiceResponse.FromString(response.content).partial_success
+
+    assert response.status_code == 200
+    assert partial.rejected_spans == 0
+    assert partial.error_message == "1 attribute values of more than 1048576 bytes were cut"
+    assert await stored(collector) == 1
+
+
 async def test_503_says_when_to_come_again(client: httpx.AsyncClient, collector: Collector) -> None:
     await collector.commits.close()
     response = await client.post("/v1/traces", content=one_span(), headers=PROTOBUF)

@@ -17,7 +17,9 @@ from typing import Any
 import httpx
 import pytest
 from backports import zstd
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from groundtrace_collector.gate.frame import varint
 from tests.collector.conftest import ServeProcess
 from tests.collector.otlp import new_trace_id, otlp_request
 from tests.collector.verify.load import PROTOBUF, Load, audit, message_of
@@ -154,12 +156,36 @@ def test_an_attribute_of_60_mb_is_refused_or_cut(server: ServeProcess) -> None:
 
     assert plain.status_code == 413
     assert message_of(plain) == f"the body has {len(body)} bytes; at most 16777216 are taken"
-    assert (packed.status_code, packed.content) == (200, b"")
+    assert packed.status_code == 200
+    assert b"1 attribute values of more than 1048576 bytes were cut" in packed.content
     (span,) = settled(server, trace_id)["spans"]
     assert span["attributes"]["big"] == "ü" * (1 << 19) + "…"
     report(f"an attribute of 60 MB: peak {peak_mb(server)} MB")
     assert peak_mb(server) < 1_100
     assert_takes_spans(server)
+
+
+@pytest.mark.verify
+@pytest.mark.parametrize(
+    "item", [b"\x4a\x00", b"\x5a\x00", b"\x6a\x00"], ids=["attributes", "events", "links"]
+)
+def test_a_request_of_millions_of_empty_items_is_refused(server: ServeProcess, item: bytes) -> None:
+    server.start()
+    _, body = one_trace()
+    request = ExportTraceServiceRequest.FromString(body)
+    span = request.resource_spans[0].scope_spans[0].spans[0].SerializeToString() + item * 20_000_000
+    dense = field(1, field(2, field(2, span)))
+    began = time.monotonic()
+    answer = post(server, gzip.compress(dense, 1), content_encoding="gzip")
+
+    report(f"20 million empty items: {time.monotonic() - began:.1f} s, peak {peak_mb(server)} MB")
+    assert answer.status_code == 413
+    assert message_of(answer).startswith("the request holds more than 1000000 spans, events, attributes and")
+    assert_takes_spans(server)
+
+
+def field(number: int, content: bytes) -> bytes:
+    return varint(number << 3 | 2) + varint(len(content)) + content
 
 
 def raw_deflate(body: bytes) -> bytes:
