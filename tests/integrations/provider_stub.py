@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.integrations.hub_replies import generation_events, hub_body
 from tests.integrations.message_replies import message_body, message_events
 
 USAGE = {
@@ -36,7 +37,7 @@ class Reply:
     """One scripted answer: a status and JSON, or the events of a stream."""
 
     status: int = 200
-    body: Mapping[str, Any] = field(default_factory=dict)
+    body: Any = field(default_factory=dict)  # what JSON can say
     events: list[Mapping[str, Any]] | None = None
     breaks: bool = False  # the connection is cut after the last event
 
@@ -57,6 +58,8 @@ class Provider:
             self.paths.append(path)
             if self.script:
                 return self.script.popleft()
+        if "inputs" in body:
+            return hub_reply(body)
         if path.endswith("/messages"):
             return message_reply(body)
         if path.endswith("/count_tokens"):
@@ -68,6 +71,10 @@ class Provider:
         if path.endswith("/chat/completions"):
             return chat_reply(body)
         return completion_reply(body)
+
+
+def hub_reply(body: Mapping[str, Any]) -> Reply:
+    return Reply(events=generation_events()) if body.get("stream") else Reply(body=hub_body(body))
 
 
 def message_reply(body: Mapping[str, Any]) -> Reply:

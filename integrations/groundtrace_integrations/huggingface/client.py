@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from groundtrace import semconv
 from groundtrace.attributes import (
@@ -33,6 +34,7 @@ from groundtrace_integrations.watching import Arguments, CoveredCall, OwnCall, W
 
 # What names the router's choice, and not who answers.
 _NO_PROVIDERS: Final = frozenset({None, "auto", "hf-inference"})
+_ADDRESSES: Final = ("http://", "https://")
 _EMBEDDING_PARAMETERS: Final = (
     "normalize",
     "prompt_name",
@@ -58,9 +60,16 @@ def client_wraps(tracer: CallTracer) -> dict[str, Wrap]:
 def asked_model(client: Any, arguments: Arguments) -> str | None:
     """Return the model's name; None where it is an address, or the server's choice."""
     model = arguments.get("model") or getattr(client, "model", None)
-    if not isinstance(model, str) or model.startswith(("http://", "https://")):
-        return None
-    return model
+    return model if isinstance(model, str) and not model.startswith(_ADDRESSES) else None
+
+
+def asked_encoder(client: Any, arguments: Arguments) -> str | None:
+    """Return the model's name, or the host and path of the server that runs it: its answers name none."""
+    model = arguments.get("model") or getattr(client, "model", None)
+    if not isinstance(model, str) or not model.startswith(_ADDRESSES):
+        return model if isinstance(model, str) else None
+    address = urlsplit(model)
+    return (address.netloc.rpartition("@")[2] + address.path).rstrip("/")
 
 
 def provider_of(client: Any) -> str:
@@ -91,9 +100,10 @@ def _begin_generation(
 def _begin_embedding(tracer: CallTracer, client: Any, arguments: Arguments) -> Watch:
     # Whatever the framework around calls the model: an encoder inside of an encoder's step is that step.
     cover = cover_of(SpanKind.EMBEDDING, None)
-    model = asked_model(client, arguments)
+    model = asked_encoder(client, arguments)
     if cover is not None:
-        return CoveredCall(cover, lambda vectors: remote_space(model, arguments, vectors))
+        name = asked_model(client, arguments) or cover.model or model
+        return CoveredCall(cover, lambda vectors: remote_space(name, arguments, vectors))
     name = f"{type(client).__name__}.feature_extraction"
     call = tracer.begin_call(SpanKind.EMBEDDING, name, GenAIOperation.EMBEDDINGS.value)
     if call.recording:
@@ -138,7 +148,7 @@ def _begin_similarity(tracer: CallTracer, client: Any, arguments: Arguments) -> 
 
 def _similarity_attributes(call: Call, client: Any, arguments: Arguments, texts: Sequence[str]) -> Attributes:
     attributes: Attributes = {semconv.GEN_AI_PROVIDER_NAME: provider_of(client)}
-    model = asked_model(client, arguments)
+    model = asked_encoder(client, arguments)
     if model is not None:
         attributes[semconv.RERANKER_MODEL_NAME] = attributes[semconv.GEN_AI_REQUEST_MODEL] = model
     query = str(arguments.get("sentence") or "")
