@@ -7,8 +7,8 @@ from langchain_core.documents import Document
 from groundtrace import semconv
 from groundtrace.attributes import Attributes, text_attribute
 from groundtrace.semconv import SpanKind
+from groundtrace_integrations.identity import model_name, whole
 from groundtrace_integrations.langchain.documents import rerank_input_attributes, rerank_output_attributes
-from groundtrace_integrations.langchain.identity import model_name, whole
 from groundtrace_integrations.langchain.runs import Run, current_run
 from groundtrace_integrations.langchain.scores import SeenScores
 from groundtrace_integrations.langchain.steps import argument, noting, step

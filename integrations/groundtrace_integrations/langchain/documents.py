@@ -10,7 +10,7 @@ from groundtrace.attributes import Attributes, document_attributes
 from groundtrace.documents import Document
 from groundtrace.settings import TraceSettings
 from groundtrace_integrations.langchain.runs import Run
-from groundtrace_integrations.langchain.scores import SeenScores
+from groundtrace_integrations.langchain.scores import SeenScores, scores_below
 from groundtrace_integrations.scores import number
 
 _ID_KEYS: Final = ("id", "_id", "doc_id", "document_id")
@@ -21,11 +21,14 @@ _DISTANCE_KEY: Final = "distance"
 def retrieved_attributes(found: Sequence[LangChainDocument], run: Run, settings: TraceSettings) -> Attributes:
     """``retrieval.documents``, best first, and what sort of number their scores are."""
     seen = run.scores or SeenScores()
+    below = scores_below(seen.below, [(document_id(document), document.page_content) for document in found])
     documents, sense = [], None
-    for document in found:
+    for document, score_below in zip(found, below, strict=True):
         score, told = seen.find(document), seen.sense
         if score is None:
             score, told = told_score(document.metadata)
+        if score is None and score_below is not None and seen.below is not None:
+            score, told = score_below, seen.below.sense
         sense = sense or (told if score is not None else None)
         documents.append(_shown(document, score, run, settings))
     attributes = document_attributes(semconv.RETRIEVAL_DOCUMENTS, documents, settings)

@@ -9,7 +9,7 @@ from groundtrace import semconv
 from groundtrace.attributes import Attributes
 from groundtrace.embedding import space_attributes, speed_attributes, text_attributes, vector_attributes
 from groundtrace.semconv import SpanKind
-from groundtrace_integrations.langchain.identity import model_name, model_version, whole
+from groundtrace_integrations.identity import model_name, model_version, whole
 from groundtrace_integrations.langchain.runs import Run, current_run
 from groundtrace_integrations.langchain.steps import argument, step
 from groundtrace_integrations.langchain.tracer import RunTracer

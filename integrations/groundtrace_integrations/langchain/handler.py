@@ -15,10 +15,10 @@ from groundtrace import semconv
 from groundtrace.attributes import Attributes, input_attributes, merge_attributes, output_attributes
 from groundtrace.guard import guarded
 from groundtrace.semconv import GenAIOperation, SpanKind
+from groundtrace_integrations.identity import whole
 from groundtrace_integrations.langchain import models
 from groundtrace_integrations.langchain.documents import retrieved_attributes
 from groundtrace_integrations.langchain.frames import take_slot
-from groundtrace_integrations.langchain.identity import whole
 from groundtrace_integrations.langchain.metadata import prompt_version
 from groundtrace_integrations.langchain.runs import Run
 from groundtrace_integrations.langchain.tracer import RunTracer

@@ -11,16 +11,17 @@ from opentelemetry.trace import Span, set_span_in_context
 from groundtrace.attributes import Attributes, merge_attributes
 from groundtrace.scope import COVER_KEY
 from groundtrace.semconv import EMBEDDING_MODEL_NAME, LLM_MODEL_NAME, RERANKER_MODEL_NAME, TRUNCATED, SpanKind
+from groundtrace.steps.recognise import FoundDocuments
 from groundtrace_integrations.calls import enrich
 
 if TYPE_CHECKING:
     from groundtrace_integrations.langchain.scores import SeenScores
-from groundtrace_integrations.langchain.shown import ShownDocuments
+from groundtrace_integrations.shown import ShownDocuments
 
 RUN_KEY: Final = create_key("groundtrace-langchain-run")
 
 # What a client below these does is the same operation once more.
-_COVERING: Final = frozenset({SpanKind.LLM, SpanKind.EMBEDDING, SpanKind.RERANKER})
+_COVERING: Final = frozenset({SpanKind.LLM, SpanKind.EMBEDDING, SpanKind.RERANKER, SpanKind.RETRIEVER})
 _MODEL_KEYS: Final[Mapping[str, str]] = {
     SpanKind.LLM: LLM_MODEL_NAME,
     SpanKind.EMBEDDING: EMBEDDING_MODEL_NAME,
@@ -39,6 +40,7 @@ class Run:
         "attributes",
         "base",
         "cancelled",
+        "covering",
         "ended",
         "error",
         "first_token",
@@ -67,6 +69,7 @@ class Run:
         self.owned = owned
         self.attributes: Attributes = {}
         self.plumbing = False
+        self.covering = kind in _COVERING
         self.metadata: Mapping[str, Any] = {}
         self.instance: object = None
         self.prompt_version: str | None = None
@@ -97,7 +100,7 @@ class Run:
         context = set_span_in_context(self.span, base)
         # The new context is nobody else's yet; through its own methods each key would cost a copy.
         dict.__setitem__(context, RUN_KEY, self)
-        dict.__setitem__(context, COVER_KEY, self if self.kind in _COVERING else None)
+        dict.__setitem__(context, COVER_KEY, self if self.covering else None)
         return context
 
     @property
@@ -109,6 +112,13 @@ class Run:
     def enrich(self, attributes: Attributes) -> None:
         """Add what a layer below found out; counts add up, what is known already stays."""
         enrich(self.attributes, attributes)
+
+    def take_found(self, found: FoundDocuments) -> None:
+        """Keep what a store's own client found: documents, scores and what these are."""
+        from groundtrace_integrations.langchain.scores import SeenScores
+
+        self.scores = self.scores or SeenScores()
+        self.scores.note_below(found)
 
     def close(self) -> bool:
         """Mark the run ended; False when it was already."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from groundtrace import semconv
+from groundtrace.steps.recognise import FoundDocuments
 from groundtrace_integrations.scores import number, sense_by_order
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ SIMILARITY_STORES: Final = frozenset(
 class SeenScores:
     """The scores of one retrieval's documents, found again by the documents themselves."""
 
-    __slots__ = ("_by_identity", "last", "sense", "top_k")
+    __slots__ = ("_by_identity", "below", "last", "sense", "top_k")
 
     def __init__(self) -> None:
         # The documents are kept too: an id() is only good while its object lives.
@@ -29,12 +30,18 @@ class SeenScores:
         self.top_k: int | None = None
         # The result noted last: a layer that hands on the one below's has nothing to add.
         self.last: object = None
+        # What the store's client found, where that is traced, too: the last search stands.
+        self.below: FoundDocuments | None = None
 
     def note(self, pairs: Sequence[tuple["Document", float]], sense: str | None) -> None:
         """Remember a search's hits; a later layer's scores replace an earlier one's."""
         for document, score in pairs:
             self._by_identity[id(document)] = (document, score)
         self.sense = sense
+
+    def note_below(self, found: FoundDocuments) -> None:
+        """Remember what the store's own client found, for documents that no layer above it scored."""
+        self.below = found
 
     def find(self, document: "Document") -> float | None:
         """Return the score of a document, or of one with the same id or else the same text."""
@@ -72,3 +79,20 @@ def score_sense(scores: Sequence[float], store: object) -> str | None:
     if names & SIMILARITY_STORES:
         return semconv.SCORE_SENSE_SIMILARITY
     return semconv.SCORE_SENSE_DISTANCE if names & DISTANCE_STORES else None
+
+
+def scores_below(
+    found: FoundDocuments | None, documents: Sequence[tuple[str | None, str]]
+) -> list[float | None]:
+    """Return the scores that a store's client gave documents of these ids and texts.
+
+    By the text, where the client has it. By the id only when the client knows every one of them: else
+    the ids are of two sorts, an index's own numbers and the app's, and an agreement is chance.
+    """
+    known = found.documents if found is not None else []
+    by_id = {document.id: document.score for document in known}
+    by_text = {document.content: document.score for document in known if document.content is not None}
+    same_ids = all(document_id is not None and document_id in by_id for document_id, _ in documents)
+    return [
+        by_text.get(text, by_id.get(document_id) if same_ids else None) for document_id, text in documents
+    ]
