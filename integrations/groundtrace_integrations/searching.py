@@ -4,8 +4,7 @@ A call that asks several questions at once is one span, with their number and th
 documents: one retrieval, one list of ranks.
 """
 
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from operator import index
 from typing import Any
@@ -21,7 +20,7 @@ from groundtrace.steps.recognise import FoundDocuments
 from groundtrace_integrations.calls import CallTracer
 from groundtrace_integrations.covering import SearchCover, current_cover
 from groundtrace_integrations.patches import Method, Wrap
-from groundtrace_integrations.watching import OwnCall, Watch, watched
+from groundtrace_integrations.watching import Arguments, OwnCall, Watch, watched
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,9 +32,6 @@ class Search:
     data_source: str | None = None
     queries: int = 1
 
-
-Arguments = Mapping[str, Any]
-"""A call's arguments by name, defaults included."""
 
 Ask = Callable[[Any, Arguments], Search]
 """Given the store and the call's arguments: what is asked."""
@@ -56,35 +52,14 @@ def around_search(tracer: CallTracer, method: SearchMethod) -> Wrap:
     """Wrap a store's method, sync or async, that searches."""
 
     def wrap(original: Method) -> Method:
-        parameters = _Parameters(original)
+        name = original.__name__.removeprefix("replacement_")  # as FAISS calls its own
 
-        def begin(store: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Watch | None:
-            return _begin(
-                tracer, _Asking(method, store, parameters.arguments(args, kwargs)), parameters.method
-            )
+        def begin(store: Any, arguments: Arguments) -> Watch | None:
+            return _begin(tracer, _Asking(method, store, arguments), name)
 
         return watched(tracer, begin)(original)
 
     return wrap
-
-
-class _Parameters:
-    """A method's parameters, to know its arguments by name."""
-
-    __slots__ = ("_defaults", "_names", "method")
-
-    def __init__(self, method: Method) -> None:
-        parameters = list(inspect.signature(method).parameters.values())[1:]
-        self.method = method.__name__.removeprefix("replacement_")  # as FAISS calls its own
-        self._names = [parameter.name for parameter in parameters]
-        self._defaults = {
-            parameter.name: parameter.default
-            for parameter in parameters
-            if parameter.default is not parameter.empty
-        }
-
-    def arguments(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Arguments:
-        return {**self._defaults, **dict(zip(self._names, args, strict=False)), **kwargs}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from groundtrace import semconv
 from groundtrace.documents import Document
 from groundtrace.steps.recognise import FoundDocuments
 from groundtrace_integrations.scores import number
-from groundtrace_integrations.searching import Arguments, Search, whole
+from groundtrace_integrations.searching import Search, whole
+from groundtrace_integrations.watching import Arguments
 
 _QUERIES: Final = ("query_embeddings", "query_texts", "query_images", "query_uris")
 

@@ -7,7 +7,8 @@ from groundtrace import semconv
 from groundtrace.documents import Document
 from groundtrace.steps.recognise import FoundDocuments
 from groundtrace_integrations.scores import number
-from groundtrace_integrations.searching import Arguments, Read, Search, whole
+from groundtrace_integrations.searching import Read, Search, whole
+from groundtrace_integrations.watching import Arguments
 
 # A high figure is a near one in these; in all others a far one.
 _SIMILARITIES: Final = ("METRIC_INNER_PRODUCT", "METRIC_ABS_INNER_PRODUCT", "METRIC_Jaccard")

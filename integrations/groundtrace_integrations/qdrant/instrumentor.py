@@ -1,4 +1,4 @@
-"""Every place in Qdrant's client that is hooked, in one list. Read for 1.6.1, 1.10.0 and 1.20.0."""
+"""Every place in Qdrant's client that is hooked, in one list. Read for 1.7.0, 1.10.0 and 1.20.0."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -40,7 +40,7 @@ class QdrantInstrumentor(LibraryInstrumentor):
     """
 
     library: ClassVar[str] = "qdrant"
-    dependencies: ClassVar[tuple[str, ...]] = ("qdrant-client >= 1.6.1",)
+    dependencies: ClassVar[tuple[str, ...]] = ("qdrant-client >= 1.7",)
     peers: ClassVar[tuple[str, ...]] = (
         "opentelemetry.instrumentation.qdrant:QdrantInstrumentor",
         "traceai_qdrant:QdrantInstrumentor",

@@ -8,7 +8,8 @@ from groundtrace.documents import Document
 from groundtrace.steps.recognise import FoundDocuments
 from groundtrace_integrations.fields import field
 from groundtrace_integrations.scores import number, sense_by_order
-from groundtrace_integrations.searching import Arguments, Search, whole
+from groundtrace_integrations.searching import Search, whole
+from groundtrace_integrations.watching import Arguments
 
 # Where the text of a point is, by those who write points: fastembed, LangChain, LlamaIndex, people.
 _CONTENT_KEYS: Final = ("document", "page_content", "text", "content", "chunk", "body", "passage")

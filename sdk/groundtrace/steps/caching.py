@@ -7,15 +7,19 @@ from groundtrace import semconv
 from groundtrace.attributes import Attributes, text_attribute
 from groundtrace.guard import guarded
 from groundtrace.semconv import SpanKind
-from groundtrace.steps.recognise import find_query
-from groundtrace.steps.step import Step
+from groundtrace.steps.recognise import find_answer, find_query
+from groundtrace.steps.searching import SearchingStep
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class CacheStep(Step):
-    """A lookup in an exact or semantic cache while it runs."""
+class CacheStep(SearchingStep):
+    """A lookup in an exact or semantic cache while it runs.
+
+    A vector store that is searched inside it is the cache's, not the answer's: its traced client makes
+    no span, and tells how near the nearest stored question is, and that question, where the app does not.
+    """
 
     kind = SpanKind.CHAIN
 
@@ -24,27 +28,40 @@ class CacheStep(Step):
     ) -> None:
         super().__init__(name, {semconv.CACHE_THRESHOLD: threshold})
         self._query = query
+        self._hit: bool | None = None
+        self._similarity: float | None = None
+        self._cached_query: str | None = None
 
     @guarded("marking a cache hit")
     def hit(self, *, similarity: float | None = None, query: str | None = None) -> None:
         """Record that an answer was found, how near its question is, and that question."""
-        if not self._span.is_recording():
-            return
-        self._found(similarity=similarity, hit=True)
-        if query is not None and not self._settings.hide_inputs:
-            self._put(text_attribute(semconv.CACHE_QUERY, query, self._settings))
+        self._hit, self._similarity, self._cached_query = True, _figure(similarity), query
 
     @guarded("marking a cache miss")
     def miss(self, *, similarity: float | None = None) -> None:
         """Record that none was near enough; ``similarity`` is the nearest one's."""
-        if self._span.is_recording():
-            self._found(similarity=similarity, hit=False)
+        self._hit, self._similarity, self._cached_query = False, _figure(similarity), None
 
-    def _found(self, *, similarity: float | None, hit: bool) -> None:
-        attributes: Attributes = {semconv.CACHE_HIT: hit}
+    def _begin(self) -> None:
+        super()._begin()
+        self._hit = self._similarity = self._cached_query = None
+
+    def _last_attributes(self) -> Attributes:
+        if self._hit is None:
+            return {}
+        attributes: Attributes = {semconv.CACHE_HIT: self._hit}
+        similarity, query = self._similarity, self._cached_query
+        nearest = self._below.documents[0] if self._below is not None and self._below.documents else None
+        if nearest is not None and self._below is not None:
+            if similarity is None and self._below.sense == semconv.SCORE_SENSE_SIMILARITY:
+                similarity = nearest.score
+            if self._hit and query is None:
+                query = nearest.content
         if similarity is not None:
-            attributes[semconv.CACHE_SIMILARITY] = float(similarity)
-        self._put(attributes)
+            attributes[semconv.CACHE_SIMILARITY] = similarity
+        if query is not None and not self._settings.hide_inputs:
+            attributes.update(text_attribute(semconv.CACHE_QUERY, query, self._settings))
+        return attributes
 
     def _given_attributes(self) -> Attributes:
         if self._query is not None:
@@ -59,11 +76,16 @@ class CacheStep(Step):
             self.set_input(query)
 
     def _read_result(self, result: object) -> None:
-        if result is None:
+        found = find_answer(result)
+        if found is None:
             self.miss()
         else:
-            self.hit()
-            self.set_output(result)
+            self.hit(similarity=found.similarity, query=found.query)
+            self.set_output(found.answer)
+
+
+def _figure(similarity: float | None) -> float | None:
+    return None if similarity is None else float(similarity)
 
 
 @overload
@@ -80,8 +102,9 @@ def cache(
 ) -> Callable[P, R] | CacheStep:
     """Trace a cache lookup: ``with groundtrace.cache(query=q, threshold=0.9) as step: step.hit(…)``.
 
-    A decorated lookup that returns None is a miss, anything else a hit. ``threshold`` is the
-    least similarity that counts as a hit.
+    A decorated lookup that returns None or an empty list is a miss, anything else a hit: the answer, an
+    (answer, similarity) pair, or a mapping or object that also has a ``similarity`` and the stored
+    ``query``. ``threshold`` is the least similarity that counts as a hit.
     """
     if callable(name):
         return CacheStep()(name)

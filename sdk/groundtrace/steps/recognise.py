@@ -15,6 +15,7 @@ _DISTANCE_NAMES: Final = ("distance", "_distance")
 _METADATA_NAMES: Final = ("metadata", "meta", "payload")
 _LIST_NAMES: Final = ("documents", "results", "hits", "matches", "points", "source_documents")
 _INDEX_NAMES: Final = ("index", "corpus_id")
+_CACHED_QUERY_NAMES: Final = ("query", "question", "prompt")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +193,38 @@ def find_query(arguments: Mapping[str, object]) -> str | None:
         if isinstance(value, str):
             return value
     return next((value for value in arguments.values() if isinstance(value, str)), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundAnswer:
+    """A stored answer, with how near its question is and that question, where they are told."""
+
+    answer: object
+    similarity: float | None = None
+    query: str | None = None
+
+
+def find_answer(value: object) -> FoundAnswer | None:
+    """Return what a cache's lookup found; None for None and for an empty list.
+
+    Understood beside the answer itself: an (answer, similarity) pair, and mappings and objects that
+    have a ``similarity`` or ``score``, with the stored ``query``, ``question`` or ``prompt``; a list
+    is as its first item. A ``distance`` is no similarity, and is left out.
+    """
+    if isinstance(value, list):
+        value = value[0] if value else None
+    if value is None:
+        return None
+    if isinstance(value, tuple) and len(value) == 2 and number(value[1]) is not None:
+        return FoundAnswer(answer=value[0], similarity=number(value[1]))
+    if isinstance(value, str | bytes | int | float):
+        return FoundAnswer(answer=value)
+    query = read(value, _CACHED_QUERY_NAMES)
+    return FoundAnswer(
+        answer=value,
+        similarity=number(read(value, _SCORE_NAMES)),
+        query=query if isinstance(query, str) else None,
+    )
 
 
 def find_input_documents(arguments: Mapping[str, object]) -> list[Document] | None:

@@ -8,8 +8,8 @@ from groundtrace.attributes import Attributes, document_attributes, merge_attrib
 from groundtrace.documents import Document
 from groundtrace.guard import guarded
 from groundtrace.semconv import GenAIOperation, SpanKind
-from groundtrace.steps.recognise import find_documents, find_query
-from groundtrace.steps.step import Step
+from groundtrace.steps.recognise import FoundDocuments, find_documents, find_query
+from groundtrace.steps.searching import SearchingStep
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -17,7 +17,7 @@ R = TypeVar("R")
 ScoreSense = Literal["similarity", "distance"]
 
 
-class RetrieverStep(Step):
+class RetrieverStep(SearchingStep):
     """A search while it runs."""
 
     kind = SpanKind.RETRIEVER
@@ -43,6 +43,7 @@ class RetrieverStep(Step):
         self._query = query
         self._sense: str | None = score_sense
         self._documents: list[Document] = []
+        self._given_documents = False
 
     @guarded("setting a query")
     def set_query(self, query: str) -> None:
@@ -62,11 +63,16 @@ class RetrieverStep(Step):
         found = find_documents(list(documents))
         if found is None:
             raise TypeError("documents must be groundtrace.Document or have an id or a text")
+        self._add(found)
+
+    def _add(self, found: FoundDocuments) -> None:
+        self._given_documents = True
         self._documents.extend(found.documents)
         self._sense = self._sense or found.sense
 
     def _begin(self) -> None:
-        self._documents = []
+        super()._begin()
+        self._documents, self._given_documents = [], False
 
     def _given_attributes(self) -> Attributes:
         if self._query is not None:
@@ -74,11 +80,22 @@ class RetrieverStep(Step):
         return {}
 
     def _last_attributes(self) -> Attributes:
+        if self._below is not None and not self._given_documents:
+            self._documents.extend(self._below.documents)
+        told = {key: value for key, value in (self._told or {}).items() if key not in self._given}
         if not self._documents:
-            return {}
+            return told
         attributes = document_attributes(semconv.RETRIEVAL_DOCUMENTS, self._documents, self._settings)
-        sense = self._sense
-        return merge_attributes(attributes, {semconv.RETRIEVAL_SCORE_SENSE: sense} if sense else {})
+        sense = self._sense or self._sense_below()
+        return merge_attributes(told, attributes, {semconv.RETRIEVAL_SCORE_SENSE: sense} if sense else {})
+
+    def _sense_below(self) -> str | None:
+        """Return what the store's figures are, where the documents carry just these."""
+        if self._below is None:
+            return None
+        figures = {document.score for document in self._below.documents}
+        kept = all(document.score in figures for document in self._documents if document.score is not None)
+        return self._below.sense if kept else None
 
     def _read_arguments(self, arguments: Mapping[str, object]) -> None:
         query = find_query(arguments)
@@ -92,13 +109,12 @@ class RetrieverStep(Step):
         if found is None:
             self.set_output(result)
         else:
-            self._documents.extend(found.documents)
-            self._sense = self._sense or found.sense
+            self._add(found)
 
     def _read_item(self, item: object) -> None:
         found = find_documents([item]) or find_documents(item)
         if found is not None and len(self._documents) < self._settings.max_documents:
-            self._documents.extend(found.documents)
+            self._add(found)
 
 
 @overload

@@ -19,7 +19,7 @@ from groundtrace.attributes import (
 )
 from groundtrace.context import context_attributes
 from groundtrace.guard import guarded
-from groundtrace.scope import detach_quietly, suppressed
+from groundtrace.scope import COVER_KEY, detach_quietly, suppressed
 from groundtrace.semconv import GenAIOperation, SpanKind
 from groundtrace.settings import TraceSettings, current_settings
 from groundtrace.text import redacted
@@ -44,6 +44,8 @@ class Step:
 
     kind: ClassVar[SpanKind]
     operation: ClassVar[GenAIOperation | None] = None
+    covering: ClassVar[bool] = False
+    """Whether a vector store's client inside it is a part of it, and makes no span of its own."""
 
     def __init__(self, name: str | None, given: Mapping[str, AttributeValue | None]) -> None:
         self._name = name
@@ -144,6 +146,8 @@ class Step:
             self._name or self.kind.value.lower(), attributes=self._first_attributes()
         )
         self._context = set_span_in_context(self._span)
+        if self.covering:
+            self._context = Context({**self._context, COVER_KEY: self})
         if self._span.is_recording():
             self._put(self._given_attributes())
 

@@ -1,0 +1,137 @@
+"""A real Chroma in this process, and its server for the async client: documents are what a query returned."""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from groundtrace_integrations.chroma import ChromaInstrumentor
+from tests.integrations.stores.instrumented import instrumented
+from tests.span_recorder import RecordedSpan, SpanRecorder
+
+TEXTS = {"paris": "Paris is in France.", "rome": "Rome is in Italy.", "tea": "Tea is a drink."}
+VECTORS = {"paris": [1.0, 0.0, 0.1], "rome": [0.8, 0.4, 0.0], "tea": [0.0, 0.1, 1.0]}
+names = (f"facts-{number}" for number in itertools.count())
+
+
+class WordEncoder:
+    """An embedding function of the app's: the vectors of words it knows."""
+
+    def __call__(self, input: list[str]) -> list[list[float]]:  # noqa: A002 - Chroma's name
+        return [next(VECTORS[word] for word in VECTORS if word in text.lower()) for text in input]
+
+    embed_query = __call__
+
+    @staticmethod
+    def is_legacy() -> bool:
+        return True  # Chroma is not to store it
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Any]:
+    chromadb = pytest.importorskip("chromadb")
+    from chromadb.config import Settings
+
+    return chromadb.EphemeralClient(Settings(anonymized_telemetry=False))
+
+
+@pytest.fixture(scope="module")
+def facts(client: Any) -> Any:
+    return filled(client, next(names))
+
+
+def filled(client: Any, name: str, **arguments: Any) -> Any:
+    collection = client.create_collection(name, embedding_function=WordEncoder(), **arguments)
+    collection.add(
+        ids=list(TEXTS),
+        embeddings=list(VECTORS.values()),
+        documents=list(TEXTS.values()),
+        metadatas=[{"page": page} for page in range(len(TEXTS))],
+    )
+    return collection
+
+
+@pytest.fixture(autouse=True)
+def traced(spans: SpanRecorder) -> Iterator[SpanRecorder]:
+    with instrumented(spans, ChromaInstrumentor()):
+        yield spans
+
+
+def assert_tells(span: RecordedSpan, result: Any) -> None:
+    assert span.kind == "RETRIEVER"
+    assert span.document_ids == result["ids"][0]
+    assert span.documents("retrieval.documents", "content") == result["documents"][0]
+    assert span.document_scores == [float(distance) for distance in result["distances"][0]]
+    assert span.documents("retrieval.documents", "metadata") == [
+        f'{{"page":{metadata["page"]}}}' for metadata in result["metadatas"][0]
+    ]
+    assert span.attributes["retrieval.score_sense"] == "distance"
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "top_k"),
+    [
+        pytest.param((), {"query_embeddings": [VECTORS["rome"]], "n_results": 2}, 2, id="keywords"),
+        pytest.param(([VECTORS["rome"]],), {}, 10, id="by position, as many as by default"),
+        pytest.param((VECTORS["rome"],), {"n_results": 1}, 1, id="one vector without a list"),
+        pytest.param((None, ["rome?"]), {"n_results": 2}, 2, id="a text by position"),
+    ],
+)
+def test_documents_are_what_the_query_returned(
+    traced: SpanRecorder, facts: Any, args: tuple[Any, ...], kwargs: dict[str, Any], top_k: int
+) -> None:
+    result = facts.query(*args, **kwargs)
+
+    span = traced.one()
+    assert span.name == "Collection.query"
+    assert_tells(span, result)
+    assert span.attributes["retrieval.top_k"] == span.attributes["gen_ai.retrieval.top_k"] == top_k
+    assert span.attributes["gen_ai.data_source.id"] == facts.name
+    assert "retrieval.query_count" not in span.attributes
+
+
+def test_the_text_that_is_searched_for_is_the_input(traced: SpanRecorder, facts: Any) -> None:
+    result = facts.query(query_texts="Where is Rome?", n_results=2)
+
+    assert result["ids"][0][0] == "rome"
+    assert traced.one().attributes["input.value"] == "Where is Rome?"
+
+
+def test_several_queries_are_one_span_with_the_first_ones_documents(traced: SpanRecorder, facts: Any) -> None:
+    result = facts.query(query_texts=["tea?", "rome?", "paris?"], n_results=2)
+
+    assert_tells(traced.one(), result)
+    assert traced.one().attributes["input.value"] == "tea?"
+    assert traced.one().attributes["retrieval.query_count"] == 3
+
+
+def test_what_the_app_did_not_ask_for_is_not_there(traced: SpanRecorder, facts: Any) -> None:
+    facts.query(query_embeddings=[VECTORS["tea"]], n_results=2, include=["documents"])
+
+    span = traced.one()
+    assert span.document_ids == ["tea", "rome"]
+    assert span.document_scores == [None, None]
+    assert "retrieval.score_sense" not in span.attributes
+
+
+def test_a_query_that_finds_nothing_is_a_span_without_documents(traced: SpanRecorder, facts: Any) -> None:
+    facts.query(query_embeddings=[VECTORS["tea"]], where={"page": 99})
+
+    assert traced.one().document_ids == []
+    assert traced.one().status.name == "OK"
+
+
+def test_what_the_store_raises_is_raised_and_told(traced: SpanRecorder, facts: Any) -> None:
+    with pytest.raises(Exception, match="dimension") as raised:
+        facts.query(query_embeddings=[[1.0, 2.0]])
+
+    assert traced.one().attributes["error.type"] == type(raised.value).__name__
+
+
+def test_writing_and_fetching_by_id_are_no_retrieval(traced: SpanRecorder, client: Any) -> None:
+    collection = filled(client, next(names))
+    collection.get(ids=["tea"])
+    collection.peek()
+
+    assert traced.all() == []
