@@ -8,11 +8,12 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from groundtrace_collector.access.caller import check_routes
 from groundtrace_collector.access.gatekeeper import Gatekeeper
+from groundtrace_collector.access.policy import INGEST_START
 from groundtrace_collector.api import (
     cohorts,
     compare,
@@ -32,7 +33,7 @@ from groundtrace_collector.errors import ApiError, GroundtraceError, StoreDownEr
 from groundtrace_collector.pages import login
 from groundtrace_collector.pages import routes as pages
 from groundtrace_collector.receive import health, otlp_http, otlp_logs
-from groundtrace_collector.receive.answers import http_status
+from groundtrace_collector.receive.answers import answer_type, failed, http_status
 
 logger = logging.getLogger(__name__)
 
@@ -66,39 +67,39 @@ def create_app(collector: Collector) -> FastAPI:
     return app
 
 
-def _error(status: int, code: str, message: str, headers: Any = None) -> JSONResponse:
+def _error(request: Request, status: int, code: str, message: str, headers: Any = None) -> Response:
+    if request.url.path.startswith(INGEST_START):
+        return failed(status, message, answer_type(request.headers), headers)
     return JSONResponse({"error": {"code": code, "message": message}}, status_code=status, headers=headers)
 
 
-async def _answer_expected(request: Request, error: Exception) -> JSONResponse:
+async def _answer_expected(request: Request, error: Exception) -> Response:
     if not isinstance(error, GroundtraceError):
         raise error
     note_refusal(request.scope, error)
     status, headers = http_status(error)
     if isinstance(error, ApiError):
-        return _error(status, error.code, error.message, headers)
-    return _error(
-        status, "unavailable" if isinstance(error, StoreDownError) else "failed", str(error), headers
-    )
+        return _error(request, status, error.code, error.message, headers)
+    code = "unavailable" if isinstance(error, StoreDownError) else "failed"
+    return _error(request, status, code, str(error), headers)
 
 
-async def _answer_invalid(request: Request, error: Exception) -> JSONResponse:
+async def _answer_invalid(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
     note_refusal(request.scope, "invalid")
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"] if part not in {"body", "query", "path"})
-    return _error(422, "invalid", f"{where}: {first['msg']}" if where else str(first["msg"]))
+    return _error(request, 422, "invalid", f"{where}: {first['msg']}" if where else str(first["msg"]))
 
 
-async def _answer_http(_request: Request, error: Exception) -> JSONResponse:
+async def _answer_http(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
-    return _error(
-        error.status_code, _CODES.get(error.status_code, "failed"), str(error.detail), error.headers
-    )
+    code = _CODES.get(error.status_code, "failed")
+    return _error(request, error.status_code, code, str(error.detail), error.headers)
 
 
-async def _answer_unexpected(request: Request, error: Exception) -> JSONResponse:
+async def _answer_unexpected(request: Request, error: Exception) -> Response:
     logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return _error(500, "internal", "the collector failed; its log says why")
+    return _error(request, 500, "internal", "the collector failed; its log says why")

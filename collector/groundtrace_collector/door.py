@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 import socket
 from collections.abc import Collection, Iterable
 from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from groundtrace_collector.access.policy import INGEST_START
 from groundtrace_collector.counting import note_refusal
+from groundtrace_collector.receive.answers import answer_type, failed
 
 LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -33,7 +35,7 @@ class Door:
         """Pass the request on, or answer it with an error."""
         if scope["type"] == "http" and (error := self._objection(scope)) is not None:
             note_refusal(scope, error[1])
-            await _refuse(send, *error)
+            await _answer(scope, *error)(scope, receive, send)
             return
         await self._app(scope, receive, send)
 
@@ -104,8 +106,7 @@ def _host_name(url: str) -> str | None:
         return None
 
 
-async def _refuse(send: Send, status: int, code: str, message: str) -> None:
-    body = json.dumps({"error": {"code": code, "message": message}}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+def _answer(scope: Scope, status: int, code: str, message: str) -> Response:
+    if scope["path"].startswith(INGEST_START):
+        return failed(status, message, answer_type(Headers(scope=scope)))
+    return JSONResponse({"error": {"code": code, "message": message}}, status_code=status)

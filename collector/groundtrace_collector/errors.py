@@ -7,6 +7,7 @@ GroundtraceError                the SDK's root
 └── CollectorError              this module's root
     ├── ApiError                an HTTP answer other than success, in the API's error shape
     │   ├── TooLargeError       413
+    │   ├── TooManyError        429 with Retry-After
     │   └── UnavailableError    503 with Retry-After
     ├── StoreError              the store refused a statement
     │   ├── StoreParseError     the store could not decode the bytes of an insert
@@ -30,6 +31,7 @@ __all__ = [
     "StoreOwnedError",
     "StoreParseError",
     "TooLargeError",
+    "TooManyError",
     "UnavailableError",
 ]
 
@@ -53,6 +55,14 @@ class TooLargeError(ApiError):
 
     def __init__(self, message: str) -> None:
         super().__init__(413, "too_large", message)
+
+
+class TooManyError(ApiError):
+    """One request too many at once, which may be sent again after ``retry_after_s`` seconds."""
+
+    def __init__(self, message: str, *, retry_after_s: int = 1) -> None:
+        super().__init__(429, "too_many", message)
+        self.retry_after_s = retry_after_s
 
 
 class UnavailableError(ApiError):

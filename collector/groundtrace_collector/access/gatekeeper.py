@@ -24,7 +24,7 @@ from groundtrace_collector.access.policy import (
 )
 from groundtrace_collector.counting import note_refusal
 from groundtrace_collector.errors import ApiError, GroundtraceError
-from groundtrace_collector.receive.answers import JSON, PROTOBUF, http_status, refused
+from groundtrace_collector.receive.answers import answer_type, http_status, refused
 
 logger = logging.getLogger(__name__)
 
@@ -92,8 +92,7 @@ def _answer(error: GroundtraceError, scope: Scope) -> Response:
     headers = Headers(scope=scope)
     status, extra = http_status(error)
     if path.startswith(INGEST_START):
-        sent = headers.get("content-type", "").partition(";")[0].strip().lower()
-        response = refused(error, JSON if sent == JSON else PROTOBUF)
+        response = refused(error, answer_type(headers))
     elif status == 401 and is_page(path) and "text/html" in headers.get("accept", ""):
         query = scope["query_string"].decode("latin-1")
         wanted = quote(f"{path}?{query}" if query else path, safe="")

@@ -9,17 +9,12 @@ from starlette.requests import Request
 
 from groundtrace_collector.collector import Collector
 from groundtrace_collector.errors import ApiError
-from groundtrace_collector.receive.answers import JSON, PROTOBUF
+from groundtrace_collector.receive.answers import JSON, PROTOBUF, media_type_of
 from groundtrace_collector.receive.body import announced_bytes, read_body
 from groundtrace_collector.receive.encoding import inflate
 from groundtrace_collector.receive.otlp_json import to_protobuf
 
 _MEDIA_TYPES: Final = frozenset({PROTOBUF, "application/protobuf", JSON})
-
-
-def answer_type(request: Request) -> str:
-    """The media type that an answer has: the sender's own, where it is one of OTLP's."""
-    return JSON if _media_type(request) == JSON else PROTOBUF
 
 
 async def otlp_body(request: Request, collector: Collector, kind: type[Message]) -> bytes:
@@ -28,17 +23,14 @@ async def otlp_body(request: Request, collector: Collector, kind: type[Message])
     Raises ApiError for another media type or encoding and for a body that stops, TooLargeError,
     UnavailableError while too much waits, DecodeError for damaged bytes.
     """
-    media_type = _media_type(request)
+    media_type = media_type_of(request.headers)
     if media_type not in _MEDIA_TYPES:
         raise ApiError(
             415, "unsupported_media_type", f"Content-Type {media_type!r}: send {PROTOBUF} or {JSON}"
         )
     config = collector.config
-    collector.commits.check_room(announced_bytes(request))
+    # What is too large for good must not be told to come again.
+    collector.commits.check_room(min(announced_bytes(request), config.body_bytes))
     sent = await read_body(request, limit=config.body_bytes, stall_s=config.stall_s)
     body = inflate(sent, request.headers.get("content-encoding", ""), limit=config.inflated_bytes)
     return to_protobuf(body, kind) if media_type == JSON else body
-
-
-def _media_type(request: Request) -> str:
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
-from typing import Any, Final, NoReturn, TypeAlias
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import Any, Final, TypeAlias
 
 import grpc
-from google.protobuf.any_pb2 import Any as AnyMessage
-from google.protobuf.duration_pb2 import Duration
-from google.rpc.error_details_pb2 import RetryInfo
-from google.rpc.status_pb2 import Status
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from google.protobuf.message import Message
 
 from groundtrace_collector.access.caller import Caller
 from groundtrace_collector.access.gatekeeper import check
@@ -20,37 +17,40 @@ from groundtrace_collector.access.key import Role
 from groundtrace_collector.access.keyring import bearer_token
 from groundtrace_collector.collector import Collector
 from groundtrace_collector.config import CollectorConfig
-from groundtrace_collector.errors import ConfigError, GroundtraceError
+from groundtrace_collector.errors import ConfigError, DecodeError, GroundtraceError, TooManyError
 from groundtrace_collector.metrics import code_of
 from groundtrace_collector.ports import holder_of
-from groundtrace_collector.receive.answers import http_status
+from groundtrace_collector.receive.answers import accepted, http_status, status_of
 from groundtrace_collector.receive.intake import take_spans
+from groundtrace_collector.receive.otlp_logs import take_records
 
 logger = logging.getLogger(__name__)
 
-SERVICE: Final = "opentelemetry.proto.collector.trace.v1.TraceService"
-_PATH: Final = f"/{SERVICE}/Export"
+_COLLECTOR: Final = "opentelemetry.proto.collector"
+TRACES: Final = f"{_COLLECTOR}.trace.v1.TraceService"
+LOGS: Final = f"{_COLLECTOR}.logs.v1.LogsService"
+_EXPORT: Final = "Export"
 _DETAILS: Final = "grpc-status-details-bin"
-_AT_ONCE: Final = 256
-_OK: Final = 200
-_STATUSES: Final = {
-    400: grpc.StatusCode.INVALID_ARGUMENT,
-    401: grpc.StatusCode.UNAUTHENTICATED,
-    403: grpc.StatusCode.PERMISSION_DENIED,
-    413: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    429: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    503: grpc.StatusCode.UNAVAILABLE,
-}
+AT_ONCE: Final = 256
+_CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 Context: TypeAlias = grpc.aio.ServicerContext[bytes, bytes]
+Take: TypeAlias = Callable[[Collector, bytes, Caller], Awaitable[Message]]
+
+
+async def _take_traces(collector: Collector, body: bytes, caller: Caller) -> Message:
+    checked = await take_spans(collector, body, caller)
+    return accepted(checked.refused, checked.reason)
+
+
+_TAKES: Final[dict[str, Take]] = {TRACES: _take_traces, LOGS: take_records}
 
 
 class GrpcServer:
-    """TraceService on a port of its own; bound when made, answering once started."""
+    """TraceService and LogsService on a port of their own; bound when made, answering once started."""
 
     def __init__(self, config: CollectorConfig) -> None:
         """Take the port; must run in the event loop. Raises ConfigError that names the holder of a taken one."""
         self._server = grpc.aio.server(
-            maximum_concurrent_rpcs=_AT_ONCE,
             options=[
                 ("grpc.max_receive_message_length", config.inflated_bytes),
                 ("grpc.so_reuseport", 0),  # else two servers would share the port, each with half the spans
@@ -69,11 +69,10 @@ class GrpcServer:
     async def start(self, collector: Collector) -> None:
         """Answer."""
         service = _Service(collector)
-        # Without serialisers both sides are bytes: what is inside, the gate tells.
-        export: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(service.export)
-        self._server.add_generic_rpc_handlers(
-            [grpc.method_handlers_generic_handler(SERVICE, {"Export": export})]
-        )
+        for name, take in _TAKES.items():
+            self._server.add_generic_rpc_handlers(
+                [grpc.method_handlers_generic_handler(name, {_EXPORT: service.handler(name, take)})]
+            )
         await self._server.start()
 
     async def close(self, grace_s: float) -> None:
@@ -84,49 +83,66 @@ class GrpcServer:
 class _Service:
     def __init__(self, collector: Collector) -> None:
         self._collector = collector
+        self._in_flight = 0
 
-    async def export(self, request: bytes, context: Context) -> bytes:
-        """Store one ExportTraceServiceRequest; the answer says what was refused of it."""
+    def handler(self, name: str, take: Take) -> grpc.RpcMethodHandler[bytes, bytes]:
+        """What answers the calls of one service, with what ``take`` makes of a request."""
+        path = f"/{name}/{_EXPORT}"
+
+        async def export(requests: AsyncIterator[bytes], context: Context) -> bytes:
+            async with self._answering(path, context):
+                caller = await self._caller(path, context)
+                self._collector.commits.check_room(0)
+                body = await _only(requests)
+                self._collector.commits.check_room(len(body))
+                answer = await take(self._collector, body, caller)
+            return answer.SerializeToString()
+
+        # Without serialisers both sides are bytes: what is inside, the gate tells. As a stream of requests,
+        # though there is one: who may not come in, or one too many, is told before the request is read.
+        return grpc.stream_unary_rpc_method_handler(export)
+
+    @asynccontextmanager
+    async def _answering(self, path: str, context: Context) -> AsyncIterator[None]:
+        """Count a call, and answer its errors."""
         began = time.perf_counter()
+        self._in_flight += 1
         try:
-            caller = await self._caller(context)
-            self._collector.commits.check_room(len(request))
-            checked = await take_spans(self._collector, request, caller)
+            self._check_crowd()
+            yield
         except GroundtraceError as error:
-            self._count(http_status(error)[0], began)
+            status, headers = http_status(error)
+            details = status_of(status, str(error), headers)
+            self._count(path, _CODES[details.code], began)
             self._collector.metrics.refusal(code_of(error))
-            await _abort(context, error)
+            await context.abort(_CODES[details.code], str(error), ((_DETAILS, details.SerializeToString()),))
         except Exception:
-            logger.exception("%s failed", _PATH)
-            self._count(500, began)
+            logger.exception("%s failed", path)
+            self._count(path, grpc.StatusCode.INTERNAL, began)
             await context.abort(grpc.StatusCode.INTERNAL, "the collector failed; its log says why")
-        self._count(200, began)
-        response = ExportTraceServiceResponse()
-        if checked.reason:
-            response.partial_success.rejected_spans = checked.refused
-            response.partial_success.error_message = checked.reason
-        return response.SerializeToString()
+        else:
+            self._count(path, grpc.StatusCode.OK, began)
+        finally:
+            self._in_flight -= 1
 
-    def _count(self, status: int, began: float) -> None:
-        code = _STATUSES.get(status, grpc.StatusCode.OK if status == _OK else grpc.StatusCode.INTERNAL)
-        self._collector.metrics.request("grpc", _PATH, code.name, time.perf_counter() - began)
+    def _check_crowd(self) -> None:
+        # grpc's own limit says nothing of when to come again, and then senders drop their spans.
+        if self._in_flight > AT_ONCE:
+            raise TooManyError(f"more than {AT_ONCE} requests at once")
 
-    async def _caller(self, context: Context) -> Caller:
+    def _count(self, path: str, code: grpc.StatusCode, began: float) -> None:
+        self._collector.metrics.request("grpc", path, code.name, time.perf_counter() - began)
+
+    async def _caller(self, path: str, context: Context) -> Caller:
         metadata: Iterable[tuple[str, Any]] = context.invocation_metadata() or ()
         authorizations = [str(value) for name, value in metadata if name == "authorization"]
         caller = await self._collector.keys.caller(bearer_token(authorizations))
-        check(caller, Role.INGEST, _PATH)
+        check(caller, Role.INGEST, path)
         return caller
 
 
-async def _abort(context: Context, error: GroundtraceError) -> NoReturn:
-    """Answer with an error's status, and with when to come again where that may help."""
-    status, headers = http_status(error)
-    code = _STATUSES.get(status, grpc.StatusCode.INTERNAL)
-    details = Status(code=code.value[0], message=str(error))
-    if "Retry-After" in headers:
-        delay = RetryInfo(retry_delay=Duration(seconds=int(headers["Retry-After"])))
-        packed = AnyMessage()
-        packed.Pack(delay)
-        details.details.append(packed)
-    await context.abort(code, str(error), ((_DETAILS, details.SerializeToString()),))
+async def _only(requests: AsyncIterator[bytes]) -> bytes:
+    """The one request of a call."""
+    async for request in requests:
+        return request
+    raise DecodeError("the call came without a request")

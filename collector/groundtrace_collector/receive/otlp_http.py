@@ -10,9 +10,9 @@ from starlette.responses import Response
 from groundtrace_collector.access.caller import Called
 from groundtrace_collector.counting import note_refusal
 from groundtrace_collector.errors import GroundtraceError
-from groundtrace_collector.receive.answers import accepted, refused
+from groundtrace_collector.receive.answers import accepted, answer_type, refused, response
 from groundtrace_collector.receive.intake import take_spans
-from groundtrace_collector.receive.otlp_body import answer_type, otlp_body
+from groundtrace_collector.receive.otlp_body import otlp_body
 from groundtrace_collector.state import collector_of
 
 router = APIRouter(tags=["otlp"])
@@ -26,7 +26,7 @@ async def export_traces(request: Request, caller: Called) -> Response:
     partial success; a body that is no such request is answered 400, one that came at a bad time 503 with
     Retry-After.
     """
-    media_type = answer_type(request)
+    media_type = answer_type(request.headers)
     collector = collector_of(request)
     try:
         body = await otlp_body(request, collector, ExportTraceServiceRequest)
@@ -36,4 +36,4 @@ async def export_traces(request: Request, caller: Called) -> Response:
     except GroundtraceError as error:
         note_refusal(request.scope, error)
         return refused(error, media_type)
-    return accepted(checked.refused, checked.reason, media_type)
+    return response(accepted(checked.refused, checked.reason), 200, media_type)

@@ -16,9 +16,9 @@ from groundtrace_collector.collector import Collector
 from groundtrace_collector.counting import note_refusal
 from groundtrace_collector.errors import DecodeError, GroundtraceError
 from groundtrace_collector.query.verdicts import MAX_ITEMS, add_scores
-from groundtrace_collector.receive.answers import refused, response
+from groundtrace_collector.receive.answers import answer_type, refused, response
 from groundtrace_collector.receive.evaluations import evaluations_in, sentence
-from groundtrace_collector.receive.otlp_body import answer_type, otlp_body
+from groundtrace_collector.receive.otlp_body import otlp_body
 from groundtrace_collector.state import collector_of
 
 router = APIRouter(tags=["otlp"])
@@ -30,7 +30,7 @@ async def export_logs(request: Request, caller: Called) -> Response:
 
     Every other record is counted as refused in the answer's partial success, with the reason.
     """
-    media_type = answer_type(request)
+    media_type = answer_type(request.headers)
     collector = collector_of(request)
     try:
         body = await otlp_body(request, collector, ExportLogsServiceRequest)

@@ -12,9 +12,10 @@ from collections.abc import AsyncIterator
 import grpc
 import httpx
 import pytest
-from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.error_details_pb2 import BadRequest, RetryInfo
 from google.rpc.status_pb2 import Status
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -22,11 +23,11 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from groundtrace_collector.access.key import Role
 from groundtrace_collector.collector import Collector
 from groundtrace_collector.errors import ConfigError
-from groundtrace_collector.receive.otlp_grpc import SERVICE, GrpcServer
+from groundtrace_collector.receive import otlp_grpc
+from groundtrace_collector.receive.otlp_grpc import LOGS, TRACES, GrpcServer
 from tests.collector.conftest import ServeProcess
 from tests.collector.otlp import new_trace_id, otlp_request
-
-PATH = f"/{SERVICE}/Export"
+from tests.collector.receive.test_otlp_logs import RESULT, record, request
 
 
 @pytest.fixture
@@ -37,17 +38,19 @@ async def server(collector: Collector) -> AsyncIterator[GrpcServer]:
     await server.close(0)
 
 
-async def export(server: GrpcServer, body: bytes, *, token: str = "") -> bytes:
+async def export(server: GrpcServer, body: bytes, *, token: str = "", service: str = TRACES) -> bytes:
     async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
-        call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(PATH)
+        call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(f"/{service}/Export")
         metadata = (("authorization", f"Bearer {token}"),) if token else ()
         answer: bytes = await call(body, metadata=metadata, timeout=30, compression=grpc.Compression.Gzip)
         return answer
 
 
-async def refusal(server: GrpcServer, body: bytes, *, token: str = "") -> tuple[grpc.StatusCode, Status]:
+async def refusal(
+    server: GrpcServer, body: bytes, *, token: str = "", service: str = TRACES
+) -> tuple[grpc.StatusCode, Status]:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await export(server, body, token=token)
+        await export(server, body, token=token, service=service)
     trailing = dict(caught.value.trailing_metadata() or ())
     details = trailing.get("grpc-status-details-bin", b"")
     assert isinstance(details, bytes)
@@ -91,7 +94,9 @@ async def test_bytes_that_are_no_request_are_an_invalid_argument(server: GrpcSer
     assert code is grpc.StatusCode.INVALID_ARGUMENT
     assert status.code == 3
     assert "not an ExportTraceServiceRequest" in status.message
-    assert not status.details
+    bad = BadRequest()
+    assert status.details[0].Unpack(bad)
+    assert bad.field_violations[0].description == status.message
 
 
 @pytest.mark.parametrize("packed", [True, False], ids=["bomb", "plain"])
@@ -115,6 +120,72 @@ async def test_a_collector_that_stops_says_when_to_come_again(
     assert code is grpc.StatusCode.UNAVAILABLE
     assert status.details[0].Unpack(retry)
     assert retry.retry_delay.seconds >= 1
+
+
+async def test_one_call_too_many_says_when_to_come_again(
+    server: GrpcServer, collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(otlp_grpc, "AT_ONCE", 1)
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        call: grpc.aio.StreamUnaryMultiCallable[bytes, bytes] = channel.stream_unary(f"/{TRACES}/Export")
+        first = call()  # it is there, and its request is on the way
+        await first.wait_for_connection()
+
+        code, status = await refusal(server, b"")
+        await first.write(otlp_request([{"trace_id": new_trace_id()}]))
+        await first.done_writing()
+        answer = await first
+
+    retry = RetryInfo()
+    assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert status.details[0].Unpack(retry)
+    assert retry.retry_delay.seconds >= 1
+    assert answer == b""
+    assert await export(server, otlp_request([{"trace_id": new_trace_id()}])) == b""  # there is room again
+    assert len(await collector.store.query("SELECT SpanId FROM otel_traces")) == 2
+
+
+async def test_an_evaluation_result_is_a_score_and_the_rest_is_counted(
+    server: GrpcServer, collector: Collector
+) -> None:
+    trace_id = new_trace_id()
+    message = request(record(trace_id, RESULT), record(trace_id, {}, event_name="other"))
+
+    answer = await export(server, message.SerializeToString(), service=LOGS)
+
+    partial = ExportLogsServiceResponse.FromString(answer).partial_success
+    assert partial.rejected_log_records == 1
+    assert "only gen_ai.evaluation.result events are kept" in partial.error_message
+    rows = await collector.store.query("SELECT TraceId, Name, Score, Label FROM scores FINAL")
+    assert rows == [{"TraceId": trace_id, "Name": "Relevance", "Score": 0.25, "Label": "fail"}]
+
+
+async def test_logs_need_a_key_and_stay_in_its_project(server: GrpcServer, collector: Collector) -> None:
+    _, token = await collector.keys.create(name="app", role=Role.INGEST, project="shop")
+    ours = request(record(new_trace_id(), RESULT)).SerializeToString()
+    theirs = request(record(new_trace_id(), RESULT), resource={"openinference.project.name": "theirs"})
+
+    assert (await refusal(server, ours, service=LOGS))[0] is grpc.StatusCode.UNAUTHENTICATED
+    assert await export(server, ours, token=token, service=LOGS) == b""
+    answer = await export(server, theirs.SerializeToString(), token=token, service=LOGS)
+
+    partial = ExportLogsServiceResponse.FromString(answer).partial_success
+    assert partial.rejected_log_records == 1
+    assert await collector.store.query("SELECT Project FROM scores FINAL") == [{"Project": "shop"}]
+
+
+@pytest.mark.parametrize("service", [TRACES, LOGS])
+async def test_other_bytes_are_refused_by_each_service(server: GrpcServer, service: str) -> None:
+    code, status = await refusal(server, b"\xff", service=service)
+
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert "ServiceRequest" in status.message
+
+
+async def test_a_service_that_is_not_there_is_unimplemented(server: GrpcServer) -> None:
+    code, _ = await refusal(server, b"", service="opentelemetry.proto.collector.metrics.v1.MetricsService")
+
+    assert code is grpc.StatusCode.UNIMPLEMENTED
 
 
 async def test_a_key_opens_it_and_its_project_stands(server: GrpcServer, collector: Collector) -> None:

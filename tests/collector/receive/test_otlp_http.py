@@ -11,12 +11,14 @@ import httpx
 import pytest
 import uvicorn
 from backports import zstd
+from google.protobuf.json_format import Parse
+from google.rpc.error_details_pb2 import BadRequest, RetryInfo
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from groundtrace_collector.app import create_app
 from groundtrace_collector.collector import Collector
-from tests.collector.conftest import Send
+from tests.collector.conftest import BASE_URL, Send
 from tests.collector.otlp import SpanDict, new_trace_id, otlp_request
 
 PROTOBUF = {"content-type": "application/x-protobuf"}
@@ -141,19 +143,22 @@ async def test_503_says_when_to_come_again(client: httpx.AsyncClient, collector:
     await collector.commits.close()
     response = await client.post("/v1/traces", content=one_span(), headers=PROTOBUF)
 
+    retry = RetryInfo()
     assert response.status_code == 503
     assert int(response.headers["retry-after"]) >= 1
+    assert Status.FromString(response.content).details[0].Unpack(retry)
+    assert retry.retry_delay.seconds == int(response.headers["retry-after"])
 
 
 @pytest.mark.parametrize(
     ("method", "path", "headers", "status", "code"),
     [
         pytest.param("GET", "/nowhere", {}, 404, "not_found", id="no-such-path"),
-        pytest.param("GET", "/v1/traces", {}, 405, "method_not_allowed", id="wrong-method"),
+        pytest.param("PUT", "/api/v1/traces", {}, 405, "method_not_allowed", id="wrong-method"),
         pytest.param("GET", "/healthz", {"host": "rebound.example"}, 421, "unexpected_host", id="host"),
         pytest.param("GET", "/healthz", {"host": "["}, 421, "unexpected_host", id="broken-host"),
         pytest.param(
-            "POST", "/v1/traces", {"origin": "https://a.example"}, 403, "foreign_origin", id="origin"
+            "POST", "/api/v1/sql", {"origin": "https://a.example"}, 403, "foreign_origin", id="origin"
         ),
     ],
 )
@@ -165,6 +170,60 @@ async def test_errors_have_one_shape(
     assert response.status_code == status
     assert response.json()["error"]["code"] == code
     assert response.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("media_type", ["application/x-protobuf", "application/json"])
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "content", "status", "code"),
+    [
+        pytest.param("POST", "/v1/traces", {}, b"\xff", 400, 3, id="bad-data"),
+        pytest.param("POST", "/v1/traces", {"origin": "https://a.example"}, b"", 403, 7, id="origin"),
+        pytest.param("POST", "/v1/traces", {"host": "rebound.example"}, b"", 421, 3, id="host"),
+        pytest.param("POST", "/v1/metrics", {}, b"", 404, 5, id="no-such-signal"),
+        pytest.param("GET", "/v1/traces", {}, b"", 405, 12, id="wrong-method"),
+        pytest.param("POST", "/v1/logs", {"content-length": "999999999"}, b"x", 413, 8, id="large"),
+        pytest.param("POST", "/v1/logs", {"content-encoding": "br"}, b"x", 415, 3, id="encoding"),
+    ],
+)
+async def test_every_error_of_otlp_is_a_status_in_the_senders_encoding(
+    client: httpx.AsyncClient,
+    media_type: str,
+    method: str,
+    path: str,
+    headers: dict[str, str],
+    content: bytes,
+    status: int,
+    code: int,
+) -> None:
+    response = await client.request(
+        method, path, headers={"content-type": media_type, **headers}, content=content
+    )
+
+    assert response.status_code == status
+    assert response.headers["content-type"] == media_type
+    said = Status()
+    if media_type == "application/json":
+        Parse(response.text, said)
+    else:
+        said = Status.FromString(response.content)
+    assert said.code == code
+    assert said.message
+    bad = BadRequest()
+    violations = said.details[0].Unpack(bad) and bad.field_violations if said.details else []
+    assert [violation.description for violation in violations] == ([said.message] if status == 400 else [])
+
+
+async def test_a_fault_of_ours_is_a_status_too(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_args: object, **_kwargs: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(collector.commits, "submit", fail)
+    transport = httpx.ASGITransport(app=create_app(collector), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as client:
+        response = await client.post("/v1/traces", content=one_span(), headers=PROTOBUF)
+
+    assert response.status_code == 500
+    assert Status.FromString(response.content).code == 13
 
 
 @pytest.mark.parametrize("host", ["localhost:4318", "127.0.0.1", "[::1]:4318", "LOCALHOST"])
