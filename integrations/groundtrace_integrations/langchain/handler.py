@@ -17,6 +17,7 @@ from groundtrace.guard import guarded
 from groundtrace.semconv import GenAIOperation, SpanKind
 from groundtrace_integrations.identity import whole
 from groundtrace_integrations.langchain import models
+from groundtrace_integrations.langchain.caches import without_usage
 from groundtrace_integrations.langchain.documents import retrieved_attributes
 from groundtrace_integrations.langchain.frames import take_slot
 from groundtrace_integrations.langchain.metadata import prompt_version
@@ -243,6 +244,8 @@ class GroundtraceHandler(BaseCallbackHandler):
             with guarded("reading a model's answer"):
                 settings = self.tracer.settings
                 attributes = models.response_attributes(response, settings)
+                if run.attributes.get(semconv.CACHE_HIT):
+                    attributes = without_usage(attributes)
                 if self._whole_model(run):
                     attributes = merge_attributes(attributes, self._answer(response))
         self.tracer.end(run, attributes, error)

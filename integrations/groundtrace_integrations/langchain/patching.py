@@ -85,6 +85,12 @@ def _patch_embeddings(patches: Patches, tracer: RunTracer, module: Any) -> None:
     patches.subclasses(module.Embeddings, embedding_wraps(tracer))
 
 
+def _patch_caches(patches: Patches, tracer: RunTracer, module: Any) -> None:
+    from groundtrace_integrations.langchain.caches import cache_wraps
+
+    patches.subclasses(module.BaseCache, cache_wraps(tracer))
+
+
 def _patch_compressors(patches: Patches, tracer: RunTracer, module: Any) -> None:
     from groundtrace_integrations.langchain.compressors import compressor_wraps
 
@@ -111,6 +117,7 @@ _PLACES: Final[Mapping[str, Callable[[Patches, RunTracer, Any], None]]] = {
     "langchain_core.callbacks.manager": _patch_managers,
     "langchain_core.language_models.chat_models": _patch_chat_models,
     "langchain_core.language_models.llms": _patch_llms,
+    "langchain_core.caches": _patch_caches,
     "langchain_core.retrievers": _patch_retrievers,
     "langchain_core.embeddings.embeddings": _patch_embeddings,
     "langchain_core.documents.compressor": _patch_compressors,

@@ -8,6 +8,7 @@ from langchain_core.documents import Document
 from groundtrace import semconv
 from groundtrace.attributes import Attributes, input_attributes
 from groundtrace.semconv import SpanKind
+from groundtrace_integrations.langchain.caches import lookup_of
 from groundtrace_integrations.langchain.documents import retrieved_attributes
 from groundtrace_integrations.langchain.runs import Run, current_run
 from groundtrace_integrations.langchain.scores import SeenScores, score_sense, scored_pairs
@@ -57,7 +58,7 @@ def _search(tracer: RunTracer, *, relevance: bool) -> Wrap:
 
 def _begin(tracer: RunTracer, store: object, query: object) -> Run | None:
     around = current_run()
-    if around is not None and around.kind in _NOT_RETRIEVING:
+    if around is not None and (around.kind in _NOT_RETRIEVING or lookup_of(around) is not None):
         return None
     run = tracer.begin_step(SpanKind.RETRIEVER, store, around)
     if run.span.is_recording() and isinstance(query, str):
@@ -67,8 +68,11 @@ def _begin(tracer: RunTracer, store: object, query: object) -> Run | None:
 
 def _note(store: object, top_k: int | None, found: object, *, relevance: bool) -> None:
     run = current_run()
-    if run is None or run.kind is not SpanKind.RETRIEVER:
+    lookup = lookup_of(run)
+    if run is None or (run.kind is not SpanKind.RETRIEVER and lookup is None):
         return
+    if lookup is not None:
+        lookup.note(found)
     seen = run.scores = run.scores or SeenScores()
     seen.top_k = top_k or seen.top_k
     if found is seen.last and not relevance:
