@@ -18,6 +18,11 @@ TOOLS = ["pytest", "pytest-asyncio", "pytest-timeout", "hypothesis"]
         pytest.param("openai", ["openai==1.26.0", "httpx<0.28"], id="openai-1"),
         pytest.param("openai", ["openai==2.8.0"], id="openai-2"),
         pytest.param("langchain", ["langchain-core==0.3.9", "numpy"], id="langchain-core-0.3.9"),
+        pytest.param(
+            "huggingface",
+            ["huggingface-hub==0.28.0", "aiohttp", "numpy", "langchain-core"],
+            id="huggingface-hub-0.28",
+        ),
     ],
 )
 def test_the_tests_pass_on_an_older_version(tests: str, packages: list[str], tmp_path: Path) -> None:
@@ -25,7 +30,8 @@ def test_the_tests_pass_on_an_older_version(tests: str, packages: list[str], tmp
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "env"], check=True)
     install = [str(python), "-m", "pip", "install", "-q", *TOOLS, *packages, str(ROOT)]
     # An old library warns of what has become of its own dependencies since.
-    quiet = ["-W", "ignore::DeprecationWarning", "-W", "ignore::PendingDeprecationWarning"]
+    old = ("DeprecationWarning", "PendingDeprecationWarning", "ResourceWarning")
+    quiet = [part for name in old for part in ("-W", f"ignore::{name}")]
     subprocess.run(install, check=True, capture_output=True, cwd=tmp_path)
 
     done = subprocess.run(
