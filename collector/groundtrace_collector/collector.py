@@ -55,6 +55,7 @@ class Collector:
         """Store and settle what has been taken, then close the store."""
         await self.commits.close()
         await self.settler.close()
+        await self.keys.close()
         await self.store.close()
 
 

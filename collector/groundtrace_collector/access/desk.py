@@ -37,8 +37,8 @@ class Desk(Protocol):
 def desk(url: str | None, store: str | None, environ: Mapping[str, str] = os.environ) -> Desk:
     """The desk for what the user named: a collector by ``url``, a store, or neither.
 
-    Without either: the collector that runs on the default store, one on the default port, else the default
-    store itself. Raises ConfigError for a store that cannot be one.
+    Without either: the store in the environment, or the collector that runs on the default store, one on the
+    default port, else the default store itself. Raises ConfigError for a store that cannot be one.
     """
     url = url or (environ.get("GROUNDTRACE_URL") if store is None else None)
     config = CollectorConfig.from_env(environ, **({"store": store} if store else {}))
@@ -48,7 +48,8 @@ def desk(url: str | None, store: str | None, environ: Mapping[str, str] = os.env
         return _Remote(url, key)
     if running is not None:
         return _Remote(running, key or secret_in(config.data_dir))
-    if store is None and _answers(DEFAULT_URL):
+    named = store is not None or "GROUNDTRACE_STORE" in environ
+    if not named and _answers(DEFAULT_URL):
         return _Remote(DEFAULT_URL, key)
     return _Direct(config)
 

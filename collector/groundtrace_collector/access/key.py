@@ -35,7 +35,7 @@ class Key:
     """What is kept of a key: never the token, only its hash.
 
     ``prefix`` is the start of the token, by which it is listed and found; ``project`` the only one that the
-    key reaches, None for all of them.
+    key reaches, None for all of them. ``last_used_at`` is told where keys are listed, None for never.
     """
 
     prefix: str
@@ -46,6 +46,7 @@ class Key:
     digest: bytes
     created_at: datetime
     revoked_at: datetime | None = None
+    last_used_at: datetime | None = None
 
 
 def new_token() -> str:

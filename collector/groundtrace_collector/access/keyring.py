@@ -8,6 +8,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from groundtrace_collector.access.key import (
     opens,
     prefix_of,
 )
+from groundtrace_collector.access.uses import KeyUses
 from groundtrace_collector.errors import ApiError, StoreError
 from groundtrace_collector.store.sql import statement
 from groundtrace_collector.store.store import Store
@@ -49,6 +51,7 @@ class Keyring:
         self._loaded_at: float | None = None
         self._lock = asyncio.Lock()
         self._internal: dict[bytes, Caller] = {}
+        self._uses = KeyUses(store)
 
     def admit(self, name: str) -> str:
         """A secret that this process's own helper comes in with; it dies with the process."""
@@ -62,9 +65,10 @@ class Keyring:
         return not self._keys
 
     async def keys(self) -> list[Key]:
-        """Every key, revoked ones too, the oldest first."""
+        """Every key, revoked ones too, the oldest first, with its last use."""
         await self._refresh(now=True)
-        return list(self._keys.values())
+        used = await self._uses.last()
+        return [replace(key, last_used_at=used.get(key.prefix)) for key in self._keys.values()]
 
     async def caller(self, token: str) -> Caller:
         """Who comes with ``token``, '' for none; raises ApiError 401 when a key is needed and it is none."""
@@ -77,6 +81,7 @@ class Keyring:
             )
         key = self._keys.get(prefix_of(token) or "")
         if key is not None and opens(key, token):
+            self._uses.note(key.prefix)
             return Caller(name=key.name, role=key.role, project=key.project)
         if (internal := self._internal.get(_fingerprint(token))) is not None:
             return internal
@@ -125,9 +130,13 @@ class Keyring:
                     404, "key_not_found", f"no key {which!r} is in use; `groundtrace keys list` shows them"
                 )
             key = found[0]
-            revoked = Key(**{**_fields(key), "revoked_at": datetime.now(UTC)})
+            revoked = replace(key, revoked_at=datetime.now(UTC))
             await self._save(revoked)
             return revoked
+
+    async def close(self) -> None:
+        """Keep when the keys were last used."""
+        await self._uses.close()
 
     async def _save(self, key: Key) -> None:
         await self._store.insert("api_keys", [_row(key, self._store.next_seq())])
@@ -186,10 +195,6 @@ def _check_project(project: str) -> None:
             "invalid_project",
             f"a key's project has 1 to {MAX_PROJECT_BYTES} printable bytes of UTF-8, got {project!r}",
         )
-
-
-def _fields(key: Key) -> dict[str, Any]:
-    return {name: getattr(key, name) for name in Key.__slots__}
 
 
 def _row(key: Key, seq: int) -> dict[str, object]:

@@ -51,6 +51,7 @@ def shown(key: Key) -> dict[str, Any]:
         "role": key.role.value,
         "project": key.project,
         "created_at": _iso(key.created_at),
+        "last_used_at": _iso(key.last_used_at),
         "revoked_at": _iso(key.revoked_at),
     }
 

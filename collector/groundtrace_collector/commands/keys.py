@@ -60,14 +60,14 @@ def create(
 @_STORE
 @_JSON
 def list_keys(url: str | None, store: str | None, *, as_json: bool) -> None:
-    """List the keys, revoked ones too."""
+    """List the keys, revoked ones too, and when each last came in."""
     from groundtrace_collector.access.desk import desk
 
     keys = asyncio.run(desk(url, store).keys())
     if as_json:
         click.echo(_json({"keys": keys}))
     elif keys:
-        columns = ["prefix", "name", "role", "project", "created_at", "revoked_at"]
+        columns = ["prefix", "name", "role", "project", "created_at", "last_used_at", "revoked_at"]
         table.show(columns, [[key[column] for column in columns] for key in keys])
     else:
         click.echo("groundtrace: no keys: whoever reaches the collector may do everything", err=True)

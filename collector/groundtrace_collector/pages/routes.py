@@ -116,7 +116,7 @@ async def docs(request: Request, _caller: Called) -> Response:
 @router.get("/settings")
 async def settings(request: Request, caller: Called) -> Response:
     """What this collector runs with."""
-    return rendered(await settings_page(collector_of(request), _endpoint(request), caller.project))
+    return rendered(await settings_page(collector_of(request), _endpoint(request), caller))
 
 
 @router.get("/static/{name}")

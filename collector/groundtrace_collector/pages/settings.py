@@ -2,15 +2,31 @@
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import ClassVar
 from urllib.parse import urlsplit
 
+from groundtrace_collector.access.caller import Caller
+from groundtrace_collector.access.key import Role
+from groundtrace_collector.api.keys import shown
 from groundtrace_collector.collector import Collector
 from groundtrace_collector.pages import formats
 from groundtrace_collector.pages.page import Page
 from groundtrace_collector.pages.text import one_line
 from groundtrace_collector.store.sql import statement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRow:
+    """An API key, without anything that opens."""
+
+    prefix: str
+    name: str
+    reach: str
+    created: formats.Moment | None
+    used: formats.Moment | None
+    revoked: formats.Moment | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,10 +40,12 @@ class SettingsPage(Page):
     facts: tuple[tuple[str, str], ...]
     limits: tuple[tuple[str, str, str], ...]
     """Setting, value and what it means."""
+    keys: tuple[KeyRow, ...] | None
+    """None for a reader who may not see them."""
 
 
-async def settings_page(collector: Collector, endpoint: str, project: str | None) -> SettingsPage:
-    """The page for a reader who reached this server as ``endpoint`` and is bound to ``project``."""
+async def settings_page(collector: Collector, endpoint: str, caller: Caller) -> SettingsPage:
+    """The page for a reader who reached this server as ``endpoint``."""
     config = collector.config
     (row,) = await collector.store.query(statement(__package__, "store_facts"))
     host = urlsplit(endpoint).hostname
@@ -37,7 +55,7 @@ async def settings_page(collector: Collector, endpoint: str, project: str | None
         grpc_endpoint=f"{host}:{config.grpc_port}" if config.grpc_port is not None else "",
         facts=(
             ("groundtrace", version("groundtrace")),
-            *_of_all_projects(collector, int(row["Spans"]), project),
+            *_of_all_projects(collector, int(row["Spans"]), caller.project),
             ("Engine", f"ClickHouse {row['Engine']}{' (chDB, embedded)' if config.embedded else ''}"),
             ("Schema", f"{row['Schema']}"),
             ("Retention", f"{config.retention_days} days"),
@@ -56,6 +74,24 @@ async def settings_page(collector: Collector, endpoint: str, project: str | None
                 "wait_s",
             )
         ),
+        keys=await _keys(collector, caller),
+    )
+
+
+async def _keys(collector: Collector, caller: Caller) -> tuple[KeyRow, ...] | None:
+    if caller.role is not Role.ADMIN or caller.project is not None:
+        return None
+    now = datetime.now(UTC)
+    return tuple(
+        KeyRow(
+            prefix=key["prefix"],
+            name=one_line(key["name"], 60),
+            reach=f"{key['role']}, {one_line(key['project'], 64) if key['project'] else 'every project'}",
+            created=formats.moment(key["created_at"], now),
+            used=formats.moment(key["last_used_at"], now),
+            revoked=formats.moment(key["revoked_at"], now),
+        )
+        for key in map(shown, await collector.keys.keys())
     )
 
 

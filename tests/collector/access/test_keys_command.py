@@ -53,6 +53,20 @@ def test_a_key_is_made_on_a_stopped_store_and_opens_the_server_that_runs_on_it_l
     assert httpx.get(f"{serve.url}/api/v1/traces", headers=bearer(token)).status_code == 200
 
 
+@pytest.mark.verify
+def test_when_a_key_was_last_used_is_listed_after_the_server_stopped(serve: ServeProcess, home: Path) -> None:
+    store = f"chdb://{serve.store}"
+    token = run("keys", "create", "app", "--store", store, home=home).stdout.strip()
+    httpx.post(f"{serve.url}/v1/traces", headers=bearer(token))
+    serve.signal(signal.SIGTERM)
+
+    listed = run("keys", "list", home=home, GROUNDTRACE_STORE=store)
+
+    (row,) = [line for line in listed.stdout.splitlines() if "app" in line]
+    assert "last_used_at" in listed.stdout
+    assert row.count("T") == 2, listed.stdout  # made and used, not revoked
+
+
 def test_a_running_server_is_asked_with_a_key_and_refuses_without(serve: ServeProcess, home: Path) -> None:
     # No key yet: whoever reaches it may make the first.
     first = run("keys", "create", "ops", "--role", "admin", "--url", serve.url, "--json", home=home)
