@@ -9,6 +9,7 @@ from groundtrace_collector.access.keyring import Keyring
 from groundtrace_collector.commit.queue import CommitQueue
 from groundtrace_collector.config import CollectorConfig
 from groundtrace_collector.metrics import Metrics
+from groundtrace_collector.prices.book import PriceBook
 from groundtrace_collector.store.settler import Settler
 from groundtrace_collector.store.store import Store
 
@@ -19,6 +20,7 @@ class Collector:
 
     config: CollectorConfig
     store: Store
+    prices: PriceBook = field(default_factory=PriceBook)
     commits: CommitQueue = field(init=False)
     settler: Settler = field(init=False)
     keys: Keyring = field(init=False)
@@ -28,7 +30,10 @@ class Collector:
         self.metrics = Metrics()
         self.keys = Keyring(self.store, shared=not self.config.embedded)
         self.settler = Settler(
-            self.store, record=self.config.data_dir / "settled", every_s=self.config.settle_ms / 1_000
+            self.store,
+            record=self.config.data_dir / "settled",
+            prices=self.prices,
+            every_s=self.config.settle_ms / 1_000,
         )
         self.commits = CommitQueue(
             self.config, self.store, on_commit=self.settler.touch, on_stored=self.metrics.committed
@@ -37,14 +42,15 @@ class Collector:
 
     @classmethod
     async def open(cls, config: CollectorConfig) -> Self:
-        """Open the store of ``config``; raises as `Store.open`."""
+        """Open the store of ``config``; raises as `Store.open` and `PriceBook`."""
+        prices = PriceBook(config.prices)
         store = await Store.open(
             config.store,
             data_dir=config.data_dir,
             memory_bytes=config.memory_bytes,
             retention_days=config.retention_days,
         )
-        return cls(config=config, store=store)
+        return cls(config=config, store=store, prices=prices)
 
     def start(self) -> None:
         """Begin to commit and to settle; what an earlier process left comes first."""

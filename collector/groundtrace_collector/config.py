@@ -41,6 +41,9 @@ class CollectorConfig(BaseModel):
         "human", description="How log lines look: for people, or one JSON object each."
     )
     worker: bool = Field(default=True, description="Start a worker process that runs the jobs.")
+    prices: Path | None = Field(
+        None, description="CSV file of model prices, asked before those that come with groundtrace."
+    )
     retention_days: int = Field(30, ge=1, le=36_500, description="Days a span is kept.")
     body_bytes: int = Field(16 << 20, ge=1 << 10, description="Largest request body taken, as sent.")
     inflated_bytes: int = Field(64 << 20, ge=1 << 10, description="Largest request body taken, inflated.")

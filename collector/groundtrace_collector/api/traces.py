@@ -41,7 +41,8 @@ async def count(request: Request, wanted: Filter) -> JSONResponse:
 @router.get("/{trace_id}")
 async def one(request: Request, trace_id: str, caller: Called) -> JSONResponse:
     """One trace with its spans, documents, scores, evaluations and feedback."""
-    trace = await get_trace(collector_of(request).store, trace_id.lower(), caller.project)
+    collector = collector_of(request)
+    trace = await get_trace(collector.store, trace_id.lower(), caller.project, prices=collector.prices.now())
     if trace is None:
         raise ApiError(
             404, "not_found", f"no trace {trace_id!r} is stored; one just sent is listed within a second"

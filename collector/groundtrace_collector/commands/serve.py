@@ -19,6 +19,7 @@ import click
     metavar="NAME",
     help="A further name that it answers to, such as a proxy's. Repeat for more than one.",
 )
+@click.option("--prices", metavar="FILE", help="CSV file of model prices, asked before groundtrace's own.")
 @click.option("--log-format", type=click.Choice(["human", "json"]), help="json: one object a line. [human]")
 @click.option(
     "--no-worker", is_flag=True, help="Start no worker process: jobs wait until one runs elsewhere."
@@ -29,6 +30,7 @@ def command(
     port: int | None,
     grpc_port: int | None,
     allow_host: tuple[str, ...],
+    prices: str | None,
     log_format: str | None,
     *,
     no_grpc: bool,
@@ -50,6 +52,7 @@ def command(
         "port": port,
         "grpc_port": grpc_port,
         "allow_host": allow_host or None,
+        "prices": prices,
         "log_format": log_format,
     }
     arguments = {name: value for name, value in given.items() if value is not None}

@@ -59,7 +59,8 @@ async def traces(request: Request, caller: Called) -> Response:
 @router.get("/traces/{trace_id}")
 async def trace(request: Request, trace_id: str, caller: Called) -> Response:
     """One trace."""
-    found = await get_trace(collector_of(request).store, trace_id.lower(), caller.project)
+    collector = collector_of(request)
+    found = await get_trace(collector.store, trace_id.lower(), caller.project, prices=collector.prices.now())
     if found is None:
         raise ApiError(
             404, "not_found", f"No trace {trace_id[:64]} is stored. One just sent shows within a second."

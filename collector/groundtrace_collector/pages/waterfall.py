@@ -54,6 +54,8 @@ class SpanRow:
     left_percent: float
     width_percent: float
     duration: str
+    cost: str
+    """Empty for a span that no price is known for."""
     offset: str
     attributes: tuple[Attribute, ...]
     events: tuple[Event, ...]
@@ -120,6 +122,7 @@ def _row(span: Mapping[str, Any], level: int, name: Text, axis: _Axis, budget: B
         # A bar too short to see would say that the span was not there.
         width_percent=max(min(axis.percent(span["duration_ms"]), 100 - left), 0.4),
         duration=formats.duration(span["duration_ms"]),
+        cost="" if span.get("cost_usd") is None else formats.dollars(span["cost_usd"]),
         offset=formats.duration(start_ms),
         attributes=attributes,
         events=events,

@@ -39,6 +39,9 @@ def listed_trace(row: Mapping[str, Any], scores: Sequence[Mapping[str, Any]]) ->
         "route": row["Route"] or None,
         "tokens_prompt": row["TokensPrompt"],
         "tokens_completion": row["TokensCompletion"],
+        "tokens_cache_read": row["TokensCacheRead"],
+        "tokens_cache_write": row["TokensCacheWrite"],
+        "tokens_reasoning": row["TokensReasoning"],
         "cost_usd": finite(row["CostUsd"]),
         "metadata": dict(row["Metadata"]),
         "tags": list(row["Tags"]),
@@ -100,8 +103,11 @@ def _json(text: str) -> Any:
         return text
 
 
-def span(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A span with its attributes as text and its events; `kind` is the RAG kind or null."""
+def span(row: Mapping[str, Any], *, cost_usd: float | None) -> dict[str, Any]:
+    """A span with its attributes as text and its events; `kind` is the RAG kind or null.
+
+    Tokens of the cache are among the prompt's, those of reasoning among the completion's.
+    """
     events = zip(row["EventNs"], row["EventNames"], row["EventAttributes"], strict=True)
     return {
         "span_id": row["SpanId"],
@@ -113,6 +119,13 @@ def span(row: Mapping[str, Any]) -> dict[str, Any]:
         "duration_ms": row["Duration"] / 1e6,
         "status": _SPAN_STATUS.get(row["StatusCode"], "unset"),
         "status_message": row["StatusMessage"] or None,
+        "model": row["Model"] or None,
+        "tokens_prompt": row["TokensPrompt"],
+        "tokens_completion": row["TokensCompletion"],
+        "tokens_cache_read": row["TokensCacheRead"],
+        "tokens_cache_write": row["TokensCacheWrite"],
+        "tokens_reasoning": row["TokensReasoning"],
+        "cost_usd": finite(cost_usd),
         "attributes": dict(row["SpanAttributes"]),
         "events": [
             {"name": name, "at": iso_time(moment), "attributes": dict(attributes)}

@@ -1,7 +1,7 @@
 -- A client's retry may have stored a span twice.
 SELECT
     SpanId, ParentSpanId, SpanName, Kind, ServiceName, toUnixTimestamp64Nano(Timestamp) AS StartedNs, Duration, StatusCode,
-    StatusMessage, SpanAttributes, arrayMap(moment -> toUnixTimestamp64Nano(moment), Events.Timestamp) AS EventNs,
+    StatusMessage, Model, TokensPrompt, TokensCompletion, TokensCacheRead, TokensCacheWrite, TokensReasoning, CostUsd, SpanAttributes, arrayMap(moment -> toUnixTimestamp64Nano(moment), Events.Timestamp) AS EventNs,
     Events.Name AS EventNames, Events.Attributes AS EventAttributes
 FROM otel_traces
 WHERE TraceId = {trace_id:String}

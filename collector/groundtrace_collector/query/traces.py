@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from groundtrace_collector.prices.table import NO_PRICES, PriceTable, Usage
 from groundtrace_collector.query import shapes
 from groundtrace_collector.query.documents import documents_of
 from groundtrace_collector.query.filters import Selection, TraceFilter, selection_of
@@ -63,17 +64,19 @@ async def count_traces(store: Store, query: TraceQuery) -> dict[str, int]:
     return {"traces": int(row["Traces"]), "spans": int(row["Spans"])}
 
 
-async def get_trace(store: Store, trace_id: str, project: str | None = None) -> TraceDetail | None:
+async def get_trace(
+    store: Store, trace_id: str, project: str | None = None, *, prices: PriceTable = NO_PRICES
+) -> TraceDetail | None:
     """Everything about one trace, or None when it is not stored (in ``project``, where given).
 
-    A span arrives before its trace is settled, at most a second later; until then the answer is None.
+    The trace's cost is as it was settled; its spans', where they say none themselves, are by ``prices``. A span arrives before its trace is settled, at most a second later; until then the answer is None.
     """
     rows = await _newest(store, [trace_id], project=project)
     if not rows:
         return None
     # One id in two projects is a sender's mistake; the newer trace is shown.
     row = max(rows, key=lambda each: int(each["StartedNs"]))
-    spans = await _spans(store, row)
+    spans = await _spans(store, row, prices)
     bounds = _bounds(row)
     scores = await _scores(store, [trace_id])
     documents = await store.query(statement(__package__, "trace_documents"), bounds, settings=_ONE_THREAD)
@@ -185,7 +188,21 @@ def _bounds(row: Mapping[str, Any]) -> dict[str, object]:
     }
 
 
-async def _spans(store: Store, row: Mapping[str, Any]) -> list[dict[str, Any]]:
+async def _spans(store: Store, row: Mapping[str, Any], prices: PriceTable) -> list[dict[str, Any]]:
     sql = statement(__package__, "trace_spans")
     spans = await store.query(sql, _bounds(row), settings=_ONE_THREAD)
-    return [shapes.span(span) for span in spans]
+    return [shapes.span(span, cost_usd=_cost_usd(span, prices)) for span in spans]
+
+
+def _cost_usd(span: Mapping[str, Any], prices: PriceTable) -> float | None:
+    """What a span says that it cost, else what its tokens cost."""
+    if span["CostUsd"] is not None or not span["Model"]:
+        cost: float | None = span["CostUsd"]
+        return cost
+    usage = Usage(
+        prompt=span["TokensPrompt"],
+        completion=span["TokensCompletion"],
+        cache_read=span["TokensCacheRead"],
+        cache_write=span["TokensCacheWrite"],
+    )
+    return prices.cost_usd(span["Model"], span["StartedNs"], usage, is_llm=span["Kind"] == "LLM")

@@ -2,7 +2,7 @@
 SELECT
     Project, TraceId, Version, toUnixTimestamp64Nano(StartedAt) AS StartedNs, DurationNs, Name, Service, Status, Incomplete, HasRoot,
     SpanCount, Session, User, Query, Answer, Encoder, Encoders, Reranker, LlmModel, PromptVersion, Route,
-    TokensPrompt, TokensCompletion, CostUsd, Metadata, Tags, DatasetRow, GoldIds, ErrorTypes,
+    TokensPrompt, TokensCompletion, TokensCacheRead, TokensCacheWrite, TokensReasoning, CostUsd, Metadata, Tags, DatasetRow, GoldIds, ErrorTypes,
     toUnixTimestamp64Nano(FirstSpanAt) AS FirstNs, toUnixTimestamp64Nano(LastSpanAt) AS LastNs
 FROM traces
 WHERE TraceId IN {trace_ids:Array(String)} AND ({project:String} = '' OR Project = {project:String})

@@ -27,7 +27,7 @@ CREATE OR REPLACE TEMPORARY TABLE spans ENGINE = Memory AS
 SELECT
     Project, TraceId, SpanId, ParentSpanId, Timestamp, Duration, SpanName, ServiceName, ScopeName, StatusCode, Seq, ArrivedAt,
     Kind, Model, Texts, Session, User, MetadataJson, Tags, PromptVersion, Route,
-    TokensPrompt, TokensCompletion, TokensCacheRead, TokensReasoning, CostUsd,
+    TokensPrompt, TokensCompletion, TokensCacheRead, TokensCacheWrite, TokensReasoning, CostUsd,
     Shadow, Indexing, Fallback, RetryAttempt, CacheHit, CacheSimilarity, EmbeddedTexts, ErrorType, DatasetRow, GoldIds
 FROM otel_traces
 WHERE Timestamp >= (SELECT min(FirstAt) FROM touched) AND Timestamp <= (SELECT max(LastAt) FROM touched)
@@ -41,31 +41,32 @@ LIMIT 1 BY Project, TraceId, SpanId;
 -- Tokens and cost count once a call. A framework's view of a client's call does not count: an LLM span above
 -- another one that has tokens (its parent, or one step further up); and where two instrumentations describe
 -- the same calls side by side (as many, with the same tokens), the one whose spans begin first, which is outside.
+-- So it is with embeddings, whose tokens have a price, too.
 CREATE OR REPLACE TEMPORARY TABLE covered ENGINE = Memory AS
 WITH calls AS
 (
-    SELECT Project, TraceId, SpanId, ParentSpanId, ScopeName, Timestamp, TokensPrompt, TokensCompletion
+    SELECT Project, TraceId, SpanId, ParentSpanId, Kind, ScopeName, Timestamp, TokensPrompt, TokensCompletion
     FROM spans
-    WHERE Kind = 'LLM' AND (TokensPrompt IS NOT NULL OR TokensCompletion IS NOT NULL OR CostUsd IS NOT NULL)
+    WHERE Kind IN ('LLM', 'EMBEDDING') AND (TokensPrompt IS NOT NULL OR TokensCompletion IS NOT NULL OR CostUsd IS NOT NULL)
 )
-SELECT call.Project AS Project, call.TraceId AS TraceId, arrayJoin([call.ParentSpanId, parent.ParentSpanId]) AS SpanId
+SELECT call.Project AS Project, call.TraceId AS TraceId, call.Kind AS Kind, arrayJoin([call.ParentSpanId, parent.ParentSpanId]) AS SpanId
 FROM calls AS call
 LEFT ANY JOIN (SELECT Project, TraceId, SpanId, ParentSpanId FROM spans) AS parent
     ON call.Project = parent.Project AND call.TraceId = parent.TraceId AND call.ParentSpanId = parent.SpanId
 UNION ALL
-SELECT Project, TraceId, arrayJoin(arrayFlatten(arrayMap(scope -> scope.2,
+SELECT Project, TraceId, Kind, arrayJoin(arrayFlatten(arrayMap(scope -> scope.2,
     arrayFilter((scope, i) -> i < length(scopes) AND length(scope.2) = length(scopes[-1].2), scopes, arrayEnumerate(scopes))))) AS SpanId
 FROM
 (
-    SELECT Project, TraceId, arraySort(scope -> scope.1, groupArray((Began, SpanIds))) AS scopes
+    SELECT Project, TraceId, Kind, arraySort(scope -> scope.1, groupArray((Began, SpanIds))) AS scopes
     FROM
     (
-        SELECT Project, TraceId, TokensPrompt, TokensCompletion, ScopeName, min(Timestamp) AS Began, groupArray(SpanId) AS SpanIds
+        SELECT Project, TraceId, Kind, TokensPrompt, TokensCompletion, ScopeName, min(Timestamp) AS Began, groupArray(SpanId) AS SpanIds
         FROM calls
         WHERE (Project, TraceId) IN (SELECT Project, TraceId FROM calls GROUP BY Project, TraceId HAVING uniqExact(ScopeName) > 1)
-        GROUP BY Project, TraceId, TokensPrompt, TokensCompletion, ScopeName
+        GROUP BY Project, TraceId, Kind, TokensPrompt, TokensCompletion, ScopeName
     )
-    GROUP BY Project, TraceId, TokensPrompt, TokensCompletion
+    GROUP BY Project, TraceId, Kind, TokensPrompt, TokensCompletion
     HAVING length(scopes) > 1
 );
 
@@ -110,8 +111,11 @@ SELECT
     sumOrNullIf(TokensPrompt, is_call) AS TokensPrompt,
     sumOrNullIf(TokensCompletion, is_call) AS TokensCompletion,
     sumOrNullIf(TokensCacheRead, is_call) AS TokensCacheRead,
+    sumOrNullIf(TokensCacheWrite, is_call) AS TokensCacheWrite,
     sumOrNullIf(TokensReasoning, is_call) AS TokensReasoning,
-    sumOrNullIf(CostUsd, is_call) AS CostUsd,
+    -- A sum without one of the calls would be too low, and nobody would see it.
+    if(countIf(is_call AND Cost IS NULL AND (TokensPrompt IS NOT NULL OR TokensCompletion IS NOT NULL)) > 0,
+        NULL, sumOrNullIf(Cost, is_charged)) AS CostUsd,
     groupArray(Kind) AS SpanKinds,
     groupArray(Duration) AS SpanNs,
     arraySort(groupUniqArrayIf(100)(ErrorType, ErrorType != '')) AS ErrorTypes,
@@ -130,7 +134,21 @@ FROM
     SELECT
         span.*,
         bitShiftLeft(multiIf(span.ParentSpanId = '', 0, parent.SpanId = '', 1, 2)::UInt64, 62) + toUnixTimestamp64Nano(span.Timestamp)::UInt64 AS place,
-        span.Kind = 'LLM' AND (span.Project, span.TraceId, span.SpanId) NOT IN (SELECT Project, TraceId, SpanId FROM covered) AS is_call
+        span.Kind IN ('LLM', 'EMBEDDING', 'RERANKER')
+            AND (span.Project, span.TraceId, span.SpanId, span.Kind) NOT IN (SELECT Project, TraceId, SpanId, Kind FROM covered) AS is_charged,
+        span.Kind = 'LLM' AND is_charged AS is_call,
+        -- What a span says itself stands. Else its tokens have the price of its model, its day and its length, as
+        -- prices/table.py has it for one span; cached tokens are the prompt's, reasoning is the answer's.
+        arrayLastIndex((model, since_ns, over_tokens) -> model = span.Model
+                AND since_ns <= toUnixTimestamp64Nano(span.Timestamp) AND over_tokens < toInt64(span.TokensPrompt),
+            {price_model:Array(String)}, {price_since_ns:Array(Int64)}, {price_over_tokens:Array(Int64)}) AS price,
+        ifNull(span.TokensCacheRead, 0) + ifNull(span.TokensCacheWrite, 0) AS cached,
+        coalesce(span.CostUsd, if(price = 0, NULL, (
+            (span.TokensPrompt - if(span.TokensPrompt >= cached, cached, 0)) * {price_input:Array(Float64)}[price]
+            + ifNull(span.TokensCacheRead, 0) * {price_cache_read:Array(Float64)}[price]
+            + ifNull(span.TokensCacheWrite, 0) * {price_cache_write:Array(Float64)}[price]
+            + if(span.Kind != 'LLM' OR span.TokensCompletion = 0, 0, span.TokensCompletion * {price_output:Array(Nullable(Float64))}[price])
+            ) / 1000000)) AS Cost
     FROM spans AS span
     LEFT ANY JOIN (SELECT Project, TraceId, SpanId FROM spans) AS parent
         ON span.Project = parent.Project AND span.TraceId = parent.TraceId AND span.ParentSpanId = parent.SpanId
@@ -213,7 +231,7 @@ INSERT INTO traces
     Project, TraceId, Version, LastSeq, LastArrivedAt, StartedAt, FirstSpanAt, LastSpanAt, DurationNs, Name, Service,
     Status, HasRoot, Incomplete, RootSpanId, SpanCount, Session, User, Query, Answer, QueryHash, InputHash,
     Encoder, Encoders, Reranker, LlmModel, PromptVersion, Route,
-    TokensPrompt, TokensCompletion, TokensCacheRead, TokensReasoning, CostUsd, Metadata, Tags, SpanKinds, SpanNs,
+    TokensPrompt, TokensCompletion, TokensCacheRead, TokensCacheWrite, TokensReasoning, CostUsd, Metadata, Tags, SpanKinds, SpanNs,
     ErrorTypes, RetrievedIds, ContextIds, RerankScores, GoldIds, DatasetRow, Retries, Fallback,
     CacheHit, CacheSimilarity, EmbeddedTexts, EmbeddingNs
 )
@@ -226,7 +244,7 @@ SELECT
     if(Query = '', 0, cityHash64(lowerUTF8(trimBoth(replaceRegexpAll(Query, '\\s+', ' '))))),
     cityHash64(Query, Answer, Context.4, arrayMap(x -> if(x.6 != 0, x.6, (WithText.6)[indexOf(WithText.4, x.4)]), Context)),
     Encoder, Encoders, Reranker, LlmModel, PromptVersion, Route,
-    TokensPrompt, TokensCompletion, TokensCacheRead, TokensReasoning, CostUsd,
+    TokensPrompt, TokensCompletion, TokensCacheRead, TokensCacheWrite, TokensReasoning, CostUsd,
     mapApply((k, v) -> (k, if(startsWith(v, '"'), JSONExtractString(v), v)),
         if(length(Metadatas) = 1, members(Metadatas[1]),
             arrayFold((union, json) -> mapUpdate(union, members(json)), arrayReverse(Metadatas), CAST(map(), 'Map(String, String)')))),

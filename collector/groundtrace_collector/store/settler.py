@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from groundtrace_collector.errors import StoreError
+from groundtrace_collector.prices.book import PriceBook
+from groundtrace_collector.prices.table import NO_PRICES, PriceTable
 from groundtrace_collector.store.driver import Driver
 from groundtrace_collector.store.sql import split_statements, statement
 from groundtrace_collector.store.store import Store
@@ -21,6 +23,7 @@ LOOK_EVERY_S = 5.0
 COMMITS_AT_ONCE = 16  # bounds the memory of one settling to some 16 commits' spans
 OVERLAP_US = 60_000_000
 _PACKAGE = "groundtrace_collector.store"
+_PRICED = "{price_model:"  # what a statement binds that needs the prices of the spans' models
 _TEMPORARY = ("touched", "spans", "covered", "settling", "texts", "documents")
 
 
@@ -29,11 +32,13 @@ class Settler:
 
     Commits of this process are told by `touch`. Rows that others wrote (OpenTelemetry's own exporter), and
     what a killed process left unsettled, are found by a look for commits newer than the last settled ones;
-    ``record`` is the file that says up to where a killed process had settled all.
+    ``record`` is the file that says up to where a killed process had settled all; ``prices`` say what the
+    calls of a trace cost as it is settled.
     """
 
-    def __init__(self, store: Store, *, record: Path, every_s: float = 1.0) -> None:
+    def __init__(self, store: Store, *, record: Path, prices: PriceBook, every_s: float = 1.0) -> None:
         self._store = store
+        self._prices = prices
         self._watermark = Watermark(record)
         self._every_s = every_s
         self._pending: list[int] = []
@@ -143,7 +148,8 @@ class Settler:
 
     async def _settle(self, seqs: Sequence[int]) -> None:
         version = self._store.next_seq()
-        await self._store.settling.run(lambda driver: settle(driver, seqs, version=version))
+        prices = self._prices.now()
+        await self._store.settling.run(lambda driver: settle(driver, seqs, version=version, prices=prices))
 
     async def close(self) -> None:
         """Settle what is pending, and end."""
@@ -156,10 +162,15 @@ class Settler:
             await asyncio.gather(self._task, return_exceptions=True)
 
 
-def settle(driver: Driver, seqs: Sequence[int], *, version: int) -> None:
-    """Compute the rows of the traces that the commits ``seqs`` touched, as of ``version``."""
-    parameters = {"seqs": list(seqs), "first_seq": min(seqs), "last_seq": max(seqs), "version": version}
+def settle(driver: Driver, seqs: Sequence[int], *, version: int, prices: PriceTable = NO_PRICES) -> None:
+    """Compute the rows of the traces that the commits ``seqs`` touched, as of ``version``, at ``prices``."""
+    parameters: dict[str, object] = {
+        "seqs": list(seqs), "first_seq": min(seqs), "last_seq": max(seqs), "version": version,
+    }  # fmt: skip
     for text in split_statements(statement(_PACKAGE, "settle")):
+        if _PRICED in text:
+            models = driver.query(statement(_PACKAGE, "models"))
+            parameters |= prices.columns(row["Model"] for row in models)
         driver.command(text, parameters)
     for table in _TEMPORARY:
         driver.command(f"DROP TEMPORARY TABLE IF EXISTS {table}")

@@ -11,6 +11,8 @@ import pytest
 
 from groundtrace_collector.collector import Collector
 from groundtrace_collector.errors import StoreError
+from groundtrace_collector.prices.book import PriceBook
+from groundtrace_collector.prices.table import PriceTable
 from groundtrace_collector.store.driver import Driver
 from groundtrace_collector.store.settler import Settler, settle
 from groundtrace_collector.store.store import Store
@@ -211,18 +213,17 @@ async def test_tokens_of_a_framework_span_and_its_client_span_count_once(
             {"trace_id": trace_id, "span_id": ROOT, "start_ns": now_ns},
             llm("01" * 8, ROOT, **tokens, **{"llm.model_name": "framework"}),
             llm("02" * 8, "01" * 8, **tokens, **{"llm.model_name": "client", "llm.cost.total": 0.5}),
-            llm("03" * 8, ROOT, **{"gen_ai.usage.input_tokens": 7, "gen_ai.usage.output_tokens": 3}),
+            llm("03" * 8, ROOT, **{"gen_ai.usage.input_tokens": 7, "gen_ai.usage.output_tokens": 3,
+                                   "gen_ai.cost.total": 0.25}),
             # The client says nothing of tokens, so the framework's count stands.
-            llm("04" * 8, ROOT, **{"llm.token_count.prompt": 1_000}),
+            llm("04" * 8, ROOT, **{"llm.token_count.prompt": 1_000, "llm.cost.prompt": 0.125}),
             llm("05" * 8, "04" * 8),
         ]
-    )
+    )  # fmt: skip
 
     assert await settled(collector, trace_id, "TokensPrompt", "TokensCompletion", "CostUsd") == (
-        1_107,
-        13,
-        0.5,
-    )
+        1_107, 13, 0.875,
+    )  # fmt: skip
 
 
 async def test_unknown_tokens_are_null_not_zero(send: Send, collector: Collector, now_ns: int) -> None:
@@ -403,7 +404,7 @@ async def test_what_a_killed_process_left_unsettled_is_settled_at_the_start(
     await send([{"trace_id": trace_id, "start_ns": now_ns}])
     await store.command("TRUNCATE TABLE traces")
 
-    settler = Settler(store, record=tmp_path / "settled")
+    settler = Settler(store, record=tmp_path / "settled", prices=PriceBook())
     settler.start()
     await settler.idle()
     await settler.close()
@@ -421,12 +422,12 @@ async def test_a_backlog_that_killed_processes_left_is_settled_however_old(
         await send([{"trace_id": trace_id, "start_ns": now_ns}])
     old, new = (row["Seq"] for row in await store.query("SELECT Seq FROM otel_traces ORDER BY Seq"))
     await store.command("TRUNCATE TABLE traces")
-    killed = Settler(store, record=tmp_path / "settled")
+    killed = Settler(store, record=tmp_path / "settled", prices=PriceBook())
     killed.touch(new)
     killed.touch(old)
     await killed._settle_some()
 
-    settler = Settler(store, record=tmp_path / "settled")
+    settler = Settler(store, record=tmp_path / "settled", prices=PriceBook())
     settler.start()
     await settler.idle()
     await settler.close()
@@ -443,14 +444,14 @@ async def test_a_commit_that_cannot_be_settled_holds_up_no_other(
     (row,) = await store.query("SELECT Seq FROM otel_traces")
     await store.command("TRUNCATE TABLE traces")
 
-    def settle_or_fail(driver: Driver, seqs: Sequence[int], *, version: int) -> None:
+    def settle_or_fail(driver: Driver, seqs: Sequence[int], *, version: int, prices: PriceTable) -> None:
         if 1 in seqs:
             raise StoreError("poison")
-        settle(driver, seqs, version=version)
+        settle(driver, seqs, version=version, prices=prices)
 
     monkeypatch.setattr("groundtrace_collector.store.settler.settle", settle_or_fail)
     monkeypatch.setattr("groundtrace_collector.store.settler.RETRY_S", 0.0)
-    settler = Settler(store, record=tmp_path / "settled")
+    settler = Settler(store, record=tmp_path / "settled", prices=PriceBook())
     settler.touch(1)
     settler.touch(row["Seq"])
     for _ in range(3):
