@@ -45,7 +45,8 @@ class GroundtraceSpanHandler(BaseSpanHandler[Any]):
             if self._tracer.off:
                 return
             name, method = id_.partition("-")[0], _method(id_)
-            step = self._tracer.enter(id_, parent_id, role_of(type(instance), method), name, instance)
+            cls: type = type(instance)
+            step = self._tracer.enter(id_, parent_id, role_of(cls, method), name, instance)
             if step is not None and step.recording:
                 with guarded("reading a step's arguments"):
                     step.add(asked_attributes(step, method, bound_args.arguments))

@@ -119,11 +119,12 @@ def _begin(tracer: CallTracer, dialect: Dialect, client: object, request: Reques
 @guarded("reading a request's result")
 def _receive(reading: Reading, request: Request, result: Any, kinds: ResultKinds) -> None:
     streamed = bool(request.body.get("stream"))
+    unread = isinstance(result, kinds.unread)
     if isinstance(result, kinds.stream):
         read_along(result, reading)
-    elif isinstance(result, kinds.unread) and not streamed and result.http_response.is_closed:
+    elif unread and not streamed and result.http_response.is_closed:
         reading.finish_with(body_of(result.http_response))
-    elif isinstance(result, kinds.unread) or (streamed and isinstance(result, kinds.read)):
+    elif unread or (streamed and isinstance(result, kinds.read)):
         await_parse(result, reading)
     elif isinstance(result, kinds.read):
         reading.finish_with(_parsed(result))

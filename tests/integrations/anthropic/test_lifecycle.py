@@ -11,7 +11,6 @@ import anthropic
 import pytest
 from anthropic import _base_client
 from opentelemetry.context import get_current
-from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -21,6 +20,7 @@ from groundtrace_integrations.anthropic import AnthropicInstrumentor
 from tests.integrations.anthropic.conftest import address
 from tests.integrations.anthropic.test_messages import ASKED
 from tests.integrations.message_replies import ANSWER
+from tests.integrations.other_vendor import OtherVendors
 from tests.integrations.provider_stub import Provider
 from tests.span_recorder import SpanRecorder
 
@@ -107,19 +107,6 @@ def test_a_fault_of_ours_reaches_nobody(
 
     assert len(traced.all()) == 2
     assert len([r for r in caplog.records if "groundtrace failed" in r.message]) == 2  # once a place
-
-
-class OtherVendors(BaseInstrumentor):  # type: ignore[misc]
-    """An instrumentor of somebody else, as all of them are made."""
-
-    def instrumentation_dependencies(self) -> tuple[str, ...]:
-        return ()
-
-    def _instrument(self, **kwargs: Any) -> None:
-        pass
-
-    def _uninstrument(self, **kwargs: Any) -> None:
-        pass
 
 
 def test_another_vendors_instrumentor_is_noticed_and_not_doubled(
