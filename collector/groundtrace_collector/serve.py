@@ -21,6 +21,7 @@ from groundtrace_collector.config import CollectorConfig
 from groundtrace_collector.door import is_loopback
 from groundtrace_collector.errors import ConfigError, StoreError
 from groundtrace_collector.ports import listen
+from groundtrace_collector.store.address import without_password
 from groundtrace_collector.store.owner import Ownership, unwritable
 from groundtrace_collector.supervisor import WorkerProcess
 
@@ -130,7 +131,7 @@ async def check_binding(config: CollectorConfig, keys: Keyring) -> None:
     if not is_loopback(config.host) and await keys.is_open():
         raise ConfigError(
             f"--host {config.host} lets others on the network in, and there is no API key yet: make one with "
-            f"`groundtrace keys create NAME --role admin --store {config.store}`"
+            f"`groundtrace keys create NAME --role admin --store {without_password(config.store)}`"
         )
 
 

@@ -17,6 +17,7 @@ def command(store: str | None) -> None:
     that was killed is simply run again.
     """
     from groundtrace_collector.config import CollectorConfig
+    from groundtrace_collector.store.address import without_password
     from groundtrace_collector.store.owner import Ownership
     from groundtrace_collector.store.store import Store
 
@@ -38,4 +39,4 @@ def command(store: str | None) -> None:
     finally:
         if ownership is not None:
             ownership.release()
-    click.echo(f"groundtrace: {config.store} is up to date", err=True)
+    click.echo(f"groundtrace: {without_password(config.store)} is up to date", err=True)

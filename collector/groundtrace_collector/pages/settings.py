@@ -1,6 +1,5 @@
 """The settings page: what this collector runs with, and how to send to it. Nothing can be changed here."""
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -14,6 +13,7 @@ from groundtrace_collector.collector import Collector
 from groundtrace_collector.pages import formats
 from groundtrace_collector.pages.page import Page
 from groundtrace_collector.pages.text import one_line
+from groundtrace_collector.store.address import without_password
 from groundtrace_collector.store.sql import statement
 
 
@@ -104,16 +104,6 @@ def _of_all_projects(collector: Collector, spans: int, project: str | None) -> t
         ("Data folder", str(collector.config.data_dir)),
         ("Spans kept", formats.number(spans)),
     )
-
-
-def without_password(url: str) -> str:
-    """The address of a store without what opens it.
-
-    >>> without_password("clickhouse://me:secret@host:8123/db")
-    'clickhouse://me:…@host:8123/db'
-    """
-    hidden = re.sub(r"(?<=//)([^:/@]*):[^/]*@", r"\1:…@", url)
-    return re.sub(r"(?i)(\bpassword=)[^&]*", r"\1…", hidden)
 
 
 def _shown(name: str, value: float) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from groundtrace_collector.errors import MissingExtraError, StoreDownError, StoreError, StoreParseError
+from groundtrace_collector.store.address import without_password
 from groundtrace_collector.store.sql import statement
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class Driver:
             raise MissingExtraError(library="chdb", extra="embedded") from error
         except Exception as error:
             why = _unreachable(error) or _first_line(error)
-            raise StoreDownError(f"the store {_shown(url)} cannot be opened: {why}") from error
+            raise StoreDownError(f"the store {without_password(url)} cannot be opened: {why}") from error
         return cls(client)
 
     @property
@@ -181,12 +182,6 @@ def _unreachable(error: BaseException | None) -> str:
         reason = getattr(error, "reason", None)
         error = reason if isinstance(reason, BaseException) else error.__cause__ or error.__context__
     return ""
-
-
-def _shown(url: str) -> str:
-    """A store's address without its password."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=""))
 
 
 def _store_error(error: Exception, code: int) -> StoreError:

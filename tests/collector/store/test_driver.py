@@ -303,6 +303,6 @@ def test_a_server_that_does_not_answer_is_down() -> None:
         Driver.open("clickhouse://me:secret@127.0.0.1:9/db", database=None, settings={}, engine_config=None)
 
     assert str(caught.value) == (
-        "the store clickhouse://127.0.0.1:9/db cannot be opened: "
+        "the store clickhouse://me:…@127.0.0.1:9/db cannot be opened: "
         "the ClickHouse server does not answer: Connection refused"
     )
