@@ -18,6 +18,10 @@ TOOLS = ["pytest", "pytest-asyncio", "pytest-timeout", "hypothesis"]
         pytest.param("openai", ["openai==1.26.0", "httpx<0.28"], id="openai-1"),
         pytest.param("openai", ["openai==2.8.0"], id="openai-2"),
         pytest.param("langchain", ["langchain-core==0.3.9", "numpy"], id="langchain-core-0.3.9"),
+        pytest.param("stores", ["faiss-cpu==1.7.3", "numpy<2"], id="faiss-1.7.3"),
+        pytest.param("stores", ["chromadb==0.4.13", "numpy<2"], id="chroma-0.4.13"),
+        pytest.param("stores", ["qdrant-client==1.7.0"], id="qdrant-1.7.0"),
+        pytest.param("stores", ["qdrant-client==1.10.0"], id="qdrant-1.10.0"),
         pytest.param(
             "huggingface",
             ["huggingface-hub==0.28.0", "aiohttp", "numpy", "langchain-core"],

@@ -17,6 +17,7 @@ DIMENSION = 16
 VECTORS = np.random.default_rng(7).random((60, DIMENSION), dtype=np.float32)
 CODES = np.random.default_rng(7).integers(0, 256, (60, DIMENSION // 8), dtype=np.uint8)
 IDS = np.arange(60) * 10 + 1_000
+faiss.omp_set_num_threads(1)  # so few vectors are not worth several
 
 
 @pytest.fixture(autouse=True)
