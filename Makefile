@@ -8,6 +8,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+TORCH  := .venv-torch
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # ClickHouse runs inside each test process and wants a core; a module keeps its fixtures in one process.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadscope
@@ -28,6 +29,14 @@ $(VENV)/.dev: $(BIN)/python pyproject.toml
 	$(PIP) -e '.[dev]' >&2
 	touch $(VENV)/.demo $@
 
+# What needs torch is tested in an environment of its own, of 1.5 GB.
+$(TORCH)/.complete: pyproject.toml
+	$(PYTHON) -m venv $(TORCH) >&2
+	echo "Installing torch and the tests that need it into $(TORCH) (some minutes, once)…" >&2
+	$(TORCH)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 >&2
+	$(TORCH)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[torch-tests]' >&2
+	touch $@
+
 # The main job: index real documents, ask, trace, score, compare two encoders.
 demo: $(VENV)/.demo
 	$(BIN)/groundtrace demo $(ARGS)
@@ -46,8 +55,9 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 
 # What takes too long for every change: kills under load, fuzzing, full-size simulations, figures.
-verify: $(VENV)/.dev
+verify: $(VENV)/.dev $(TORCH)/.complete
 	$(BIN)/python -m pytest -m verify -s -n 0 $(ARGS)
+	$(TORCH)/bin/python -m pytest -m verify tests/integrations/torch
 	$(MAKE) bench
 
 bench: $(VENV)/.dev
@@ -58,4 +68,4 @@ docs: $(VENV)/.dev
 	$(BIN)/python docs/make_reference.py
 
 clean:
-	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(TORCH) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

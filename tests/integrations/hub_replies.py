@@ -15,7 +15,7 @@ def hub_body(body: Mapping[str, Any]) -> Any:
     if "sentences" in compared:  # the longer, the more alike
         return [len(text) / 100 for text in compared["sentences"]]
     parameters = body.get("parameters") or {}
-    if "normalize" in parameters or isinstance(inputs, list):
+    if "normalize" in {**body, **parameters} or isinstance(inputs, list):
         return [[3.0, 4.0, 0.0]] * (len(inputs) if isinstance(inputs, list) else 1)
     if not parameters.get("details"):
         return [{"generated_text": GENERATED}]

@@ -140,7 +140,7 @@ def test_langchains_model_above_it_is_one_call_with_the_tokens(traced: SpanRecor
 
     LangChainInstrumentor().instrument(tracer_provider=traced.provider, skip_dep_check=True)
     try:
-        HuggingFacePipeline(pipeline=writer, pipeline_kwargs={"max_new_tokens": 3}).invoke(PROMPT)
+        HuggingFacePipeline(pipeline=writer).invoke(PROMPT, pipeline_kwargs={"max_new_tokens": 3})
     finally:
         LangChainInstrumentor().uninstrument()
 
