@@ -72,6 +72,8 @@ _SETTLE_SETTINGS: dict[str, Any] = {
     **_WRITE_SETTINGS,
     "compile_expressions": 0,
     "compile_aggregate_expressions": 0,
+    # A settling writes each trace once: there is nothing to replace within its own rows.
+    "optimize_on_insert": 0,
     # settle.sql names a trace's column as the span's that it is made of.
     "prefer_column_name_to_alias": 1,
 }
