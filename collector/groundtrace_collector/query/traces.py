@@ -9,7 +9,15 @@ from groundtrace_collector.prices.table import NO_PRICES, PriceTable, Usage
 from groundtrace_collector.query import shapes
 from groundtrace_collector.query.documents import documents_of
 from groundtrace_collector.query.filters import Selection, TraceFilter, selection_of
-from groundtrace_collector.query.page import Order, Position, behind, checked_limit, order_of, position_of
+from groundtrace_collector.query.page import (
+    NEWEST_FIRST,
+    Order,
+    Position,
+    behind,
+    checked_limit,
+    order_of,
+    position_of,
+)
 from groundtrace_collector.store.sql import statement
 
 if TYPE_CHECKING:
@@ -69,7 +77,8 @@ async def get_trace(
 ) -> TraceDetail | None:
     """Everything about one trace, or None when it is not stored (in ``project``, where given).
 
-    The trace's cost is as it was settled; its spans', where they say none themselves, are by ``prices``. A span arrives before its trace is settled, at most a second later; until then the answer is None.
+    The trace's cost is as it was settled; a span's, where it says none itself, is by ``prices``. A span arrives
+    before its trace is settled, at most a second later; until then the answer is None.
     """
     rows = await _newest(store, [trace_id], project=project)
     if not rows:
@@ -146,6 +155,29 @@ def _position(candidate: Mapping[str, Any]) -> Position:
 async def _candidates(
     store: Store, selection: Selection, order: Order, count: int, position: Position | None
 ) -> list[dict[str, Any]]:
+    if order.name == NEWEST_FIRST and not selection.expressed:
+        # The newest traces lie in a few small parts; the others are not read if these have enough.
+        newest = await _candidates_in(
+            store, selection, order, count, position, _last_hour(selection, position)
+        )
+        if len(newest) == count:
+            return newest
+    return await _candidates_in(store, selection, order, count, position, "1")
+
+
+def _last_hour(selection: Selection, position: Position | None) -> str:
+    """The hour before the cursor, else before the end of the time asked for, else before the newest trace."""
+    end = "(SELECT max(StartedAt) FROM traces)"
+    if position is not None:
+        end = "fromUnixTimestamp64Nano({cursor_value:Int64})"
+    elif "until_ns" in selection.parameters:
+        end = "fromUnixTimestamp64Nano({until_ns:Int64})"
+    return f"StartedAt >= {end} - INTERVAL 1 HOUR"
+
+
+async def _candidates_in(
+    store: Store, selection: Selection, order: Order, count: int, position: Position | None, window: str
+) -> list[dict[str, Any]]:
     after, values = behind(position, order)
     sql = (
         statement(__package__, "traces_candidates")
@@ -153,6 +185,7 @@ async def _candidates(
         .replace("SORT_VALUE", order.value_sql)
         .replace("DIRECTION", "DESC" if order.descending else "ASC")
         .replace("AFTER_CURSOR", after)
+        .replace("WINDOW", window)
         .replace("CONDITION", selection.sql)
     )
     parameters = {**selection.parameters, **values, "candidates": count}
