@@ -69,7 +69,7 @@ def main(url: str, requests: int, made_of: str) -> None:
         if (number + 1) % (requests // 10) == 0:
             say(number + 1)
             sys.stdin.readline()  # the test may have something to do first
-    say(groundtrace.flush(120), len(trace_ids), slowest_s)
+    say(groundtrace.flush(300), len(trace_ids), slowest_s)
 
 
 def say(*words: object) -> None:

@@ -29,7 +29,7 @@ def test_a_killed_collector_loses_no_span_of_an_app_with_a_spool(
 ) -> None:
     collector = CollectorProcess(store=f"chdb:///{tmp_path}/store", home=tmp_path, arguments=["--no-worker"])
     collector.start()
-    environ = {**os.environ, "GROUNDTRACE_SPOOL": str(tmp_path / "spool"), "OTEL_BSP_SCHEDULE_DELAY": "100"}
+    environ = {**os.environ, "GROUNDTRACE_SPOOL": str(tmp_path / "spool"), "OTEL_BSP_SCHEDULE_DELAY": "500"}
     with subprocess.Popen(
         [sys.executable, str(APP), collector.url, str(requests), made_of],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ,

@@ -278,3 +278,11 @@ def test_a_foreign_parent_is_the_parent(spans: SpanRecorder) -> None:
         pass
 
     assert spans.named("retriever").parent_id == spans.named("request").span_id
+
+
+def test_a_retry_is_numbered_and_a_first_attempt_is_not(spans: SpanRecorder) -> None:
+    for attempt in (1, 2):
+        with groundtrace.llm(model="m") as step:
+            step.set_attempt(attempt)
+
+    assert [span.attributes.get("groundtrace.retry.attempt") for span in spans.all()] == [None, 2]

@@ -12,6 +12,7 @@ older than both, undoes both.
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, Final
+from uuid import UUID
 
 from opentelemetry.context import Context, attach, create_key, get_current
 
@@ -285,8 +286,9 @@ def entering_step(tracer: RunTracer) -> Wrap:
         @functools.wraps(original)
         def set_config_context(config: Any, *args: Any, **kwargs: Any) -> Any:
             result = original(config, *args, **kwargs)
-            if tracer.active:
-                _enter(tracer, config)
+            run_id = getattr(config.get("callbacks"), "parent_run_id", None) if config else None
+            if run_id is not None and tracer.active:
+                _enter(tracer, run_id)
             return result
 
         return set_config_context
@@ -295,8 +297,7 @@ def entering_step(tracer: RunTracer) -> Wrap:
 
 
 @guarded("making a step's span current")
-def _enter(tracer: RunTracer, config: Any) -> None:
-    manager = config.get("callbacks") if config else None
-    run = tracer.runs.get(getattr(manager, "parent_run_id", None))
+def _enter(tracer: RunTracer, run_id: UUID) -> None:
+    run = tracer.runs.get(run_id)
     if run is not None and get_current().get(RUN_KEY) is not run:
         attach(run.context())

@@ -4,7 +4,7 @@ from types import ModuleType
 
 from groundtrace_integrations.calls import CallTracer
 from groundtrace_integrations.patches import Patches
-from groundtrace_integrations.stainless import raw, requesting, streams
+from groundtrace_integrations.stainless import attempts, raw, requesting, streams
 from groundtrace_integrations.stainless.reading import Dialect
 
 
@@ -21,6 +21,7 @@ def patch_client(
     patches.method(
         _owner(async_client, "request"), "request", requesting.around_async_request(tracer, dialect, kinds)
     )
+    patches.method(_owner(client, "_build_request"), "_build_request", attempts.counting)
     for stream in kinds.stream:
         patches.method(stream, "close", streams.closing_stream)
     for response in (*kinds.read, *kinds.unread):

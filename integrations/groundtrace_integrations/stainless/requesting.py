@@ -11,6 +11,7 @@ from groundtrace.scope import detach_quietly
 from groundtrace_integrations.calls import Call, CallTracer
 from groundtrace_integrations.covering import Cover, cover_of
 from groundtrace_integrations.patches import Method, Wrap
+from groundtrace_integrations.stainless.attempts import Attempts
 from groundtrace_integrations.stainless.operations import Request
 from groundtrace_integrations.stainless.raw import await_parse, body_of
 from groundtrace_integrations.stainless.reading import Dialect, Reading
@@ -40,7 +41,8 @@ def around_request(tracer: CallTracer, dialect: Dialect, kinds: ResultKinds) -> 
                 return original(self, *args, **kwargs)
             cover = cover_of(asked.operation.kind, asked.model)
             if cover is not None:
-                result = original(self, *args, **kwargs)
+                with Attempts(cover.enrich):
+                    result = original(self, *args, **kwargs)
                 _enrich(dialect, cover, asked, result)
                 return result
             call = _begin(tracer, dialect, self, asked)
@@ -48,7 +50,8 @@ def around_request(tracer: CallTracer, dialect: Dialect, kinds: ResultKinds) -> 
                 return original(self, *args, **kwargs)
             token = attach(call.context())
             try:
-                result = original(self, *args, **kwargs)
+                with Attempts(call.add):
+                    result = original(self, *args, **kwargs)
             except BaseException as error:
                 call.fail(error)
                 raise
@@ -73,7 +76,8 @@ def around_async_request(tracer: CallTracer, dialect: Dialect, kinds: ResultKind
                 return await original(self, *args, **kwargs)
             cover = cover_of(asked.operation.kind, asked.model)
             if cover is not None:
-                result = await original(self, *args, **kwargs)
+                with Attempts(cover.enrich):
+                    result = await original(self, *args, **kwargs)
                 _enrich(dialect, cover, asked, result)
                 return result
             call = _begin(tracer, dialect, self, asked)
@@ -81,7 +85,8 @@ def around_async_request(tracer: CallTracer, dialect: Dialect, kinds: ResultKind
                 return await original(self, *args, **kwargs)
             token = attach(call.context())
             try:
-                result = await original(self, *args, **kwargs)
+                with Attempts(call.add):
+                    result = await original(self, *args, **kwargs)
             except BaseException as error:
                 call.fail(error)
                 raise

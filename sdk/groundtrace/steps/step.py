@@ -86,6 +86,12 @@ class Step:
         """Record one attribute under a key of your own, as it is."""
         self._span.set_attribute(key, value)
 
+    @guarded("setting a step's attempt")
+    def set_attempt(self, number: int) -> None:
+        """Record which attempt this is, counted from 1: a first one is no retry and leaves no mark."""
+        if number > 1:
+            self._span.set_attribute(semconv.RETRY_ATTEMPT, number)
+
     # --- context manager and decorator
 
     def __enter__(self) -> Self:
