@@ -119,7 +119,7 @@ class Engine:
     def __init__(self, folder: Path) -> None:
         self._path = str(folder / "engine")
         self._files = folder
-        self._anchor = chdb.connect(self._path)  # the engine lives as long as it has a connection
+        self._anchor = _connect(self._path)  # the engine lives as long as it has a connection
         self._sessions: dict[str, Session] = {}
         self._opening = threading.Lock()
 
@@ -134,7 +134,7 @@ class Engine:
     @contextmanager
     def _connection(self, session_id: str) -> Iterator[Any]:
         if not session_id:
-            connection = chdb.connect(self._path)
+            connection = _connect(self._path)
             try:
                 yield connection
             finally:
@@ -142,7 +142,7 @@ class Engine:
             return
         with self._opening:
             if session_id not in self._sessions:
-                self._sessions[session_id] = Session(chdb.connect(self._path))
+                self._sessions[session_id] = Session(_connect(self._path))
         session = self._sessions[session_id]
         if not session.lock.acquire(blocking=False):
             raise EngineError(f"Code: {_SESSION_IS_LOCKED}. DB::Exception: Session {session_id} is locked")
@@ -190,6 +190,11 @@ class Engine:
                 f"{statement.text[: match.start()]} FROM INFILE {_literal(file.name)} FORMAT {match[1]}"
             )
         return b""
+
+
+def _connect(path: str) -> Any:
+    connect: Any = chdb.connect  # it has no types
+    return connect(path)
 
 
 def _literal(text: str) -> str:
@@ -245,7 +250,7 @@ class Handler(BaseHTTPRequestHandler):
         found = {}
         for part in form.iter_parts():
             name = str(part.get_param("name", header="content-disposition"))
-            found[name] = part.get_payload(decode=True).decode()
+            found[name] = str(part.get_content())
         return found
 
     def _reply(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:

@@ -1,7 +1,15 @@
 """The store keeps what it is given, and its sequence never goes back."""
 
+import asyncio
+import time
+from pathlib import Path
+
+from groundtrace_collector.errors import StoreDownError
 from groundtrace_collector.store.clock import Sequence
 from groundtrace_collector.store.store import Store
+from tests.collector.conftest import MEMORY_BYTES
+
+ENDLESS = "SELECT count() AS n FROM numbers(1e15) WHERE cityHash64(number) = 1"
 
 
 async def test_an_inserted_row_is_read_back(store: Store) -> None:
@@ -18,6 +26,40 @@ async def test_values_are_bound_not_formatted_in(store: Store) -> None:
     rows = await store.query("SELECT {text:String} AS text", {"text": "'; DROP TABLE traces; -- %s"})
 
     assert rows == [{"text": "'; DROP TABLE traces; -- %s"}]
+
+
+async def test_closing_ends_what_still_runs(engine_dir: Path) -> None:
+    store = await Store.open(
+        f"chdb://{engine_dir}?database=closing",
+        data_dir=engine_dir,
+        memory_bytes=MEMORY_BYTES,
+        retention_days=30,
+    )
+    running = [
+        asyncio.create_task(store.query(ENDLESS)),
+        asyncio.create_task(store.settling.run(lambda driver: driver.query(ENDLESS))),
+    ]
+    await asyncio.sleep(0.2)
+    began = time.monotonic()
+    await store.close()
+
+    assert time.monotonic() - began < 5
+    outcomes = await asyncio.gather(*running, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [StoreDownError, StoreDownError]
+
+
+async def test_a_long_question_is_ended_and_a_short_one_is_not(store: Store) -> None:
+    short = asyncio.create_task(store.query("SELECT sleep(0.5) AS s"))
+    long = asyncio.create_task(store.query(ENDLESS))
+    await asyncio.sleep(0.2)
+
+    await store.end_reads(longer_than_s=60.0)
+    assert not long.done()
+    await short
+    await store.end_reads(longer_than_s=0.4)
+
+    assert [type(each) for each in await asyncio.gather(long, return_exceptions=True)] == [StoreDownError]
+    assert await short == [{"s": 0}]
 
 
 def test_the_sequence_never_goes_back_when_the_clock_does() -> None:
