@@ -53,8 +53,11 @@ def norm(vector: Any) -> float:
 
 
 def _plain(vector: Any) -> Sequence[Any]:
-    # What math takes as it is: no copy for the commonest case, a list of floats.
-    return vector if isinstance(vector, list | tuple | array) else floats(vector)
+    # What math takes as it is: no copy for the commonest case, a list of floats, and one for arrays.
+    if isinstance(vector, list | tuple | array):
+        return vector
+    to_list = getattr(vector, "tolist", None)
+    return to_list() if callable(to_list) else floats(vector)
 
 
 def at_hand(value: object) -> bool:
