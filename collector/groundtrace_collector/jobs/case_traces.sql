@@ -10,4 +10,5 @@ SELECT
     toUnixTimestamp64Nano(FirstSpanAt) AS FirstNs,
     toUnixTimestamp64Nano(LastSpanAt) AS LastNs
 FROM traces FINAL
-WHERE Project IN {projects:Array(String)} AND TraceId IN {trace_ids:Array(String)}
+WHERE TraceKey IN arrayMap(id -> reinterpretAsUInt128(sipHash128(id)), {trace_ids:Array(String)})
+    AND Project IN {projects:Array(String)} AND TraceId IN {trace_ids:Array(String)}

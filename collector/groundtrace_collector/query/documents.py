@@ -6,6 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from groundtrace_collector.query.foreign_documents import foreign_documents
 from groundtrace_collector.query.shapes import finite
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ _STAGES = {
 _CONTENT = re.compile(
     r"(retrieval\.documents|reranker\.(?:in|out)put_documents)\.(\d{1,4})\.document\.(content|metadata)"
 )
-_GEN_AI = "gen_ai.retrieval.documents"
 
 Place = tuple[str, str, int]
 """Span, stage, rank."""
@@ -57,22 +57,19 @@ def _document(
 
 
 def _fields(span: Mapping[str, Any]) -> Iterator[tuple[Place, dict[str, str]]]:
-    """Content and metadata of each document in a span's attributes, flat or as GenAI's one JSON text."""
+    """Content and metadata of each document that a span tells, whichever vocabulary it speaks."""
     found: dict[Place, dict[str, str]] = {}
     for key, value in span["attributes"].items():
         match = _CONTENT.fullmatch(key)
         if match:
             place = (span["span_id"], _STAGES[match[1]], int(match[2]) + 1)
             found.setdefault(place, {})[match[3]] = value
-    for index, document in enumerate(_list(span["attributes"].get(_GEN_AI))):
-        if isinstance(document, dict) and isinstance(document.get("content"), str):
-            found.setdefault((span["span_id"], "retrieved", index + 1), {})["content"] = document["content"]
+    if not found and span["kind"] == "RETRIEVER":
+        events = ((event["name"], event["attributes"]) for event in span["events"])
+        for rank, document in enumerate(foreign_documents(span["attributes"], events), 1):
+            metadata = json.dumps(document.metadata) if document.metadata else ""
+            found[span["span_id"], "retrieved", rank] = {"content": document.content, "metadata": metadata}
     yield from found.items()
-
-
-def _list(text: str | None) -> list[Any]:
-    value = _json(text)
-    return value if isinstance(value, list) else []
 
 
 def _object(text: str | None) -> dict[str, Any] | None:

@@ -48,6 +48,8 @@ class Selection:
     sql: str
     parameters: dict[str, object]
     scope: Scope
+    expressed: bool = False
+    """Whether an expression or a saved cohort narrows it, beside time and project."""
 
 
 async def selection_of(store: Store, wanted: TraceFilter, *, scores: Iterable[str] = ()) -> Selection:
@@ -83,7 +85,12 @@ def select(
     for condition in conditions:
         parameters.update(condition.parameters)
     sql = " AND ".join(condition.sql for condition in conditions if condition.sql) or "1"
-    return Selection(sql=sql, parameters={**parameters, **scope.parameters()}, scope=scope)
+    return Selection(
+        sql=sql,
+        parameters={**parameters, **scope.parameters()},
+        scope=scope,
+        expressed=any(compiled),
+    )
 
 
 def _moment(name: str, text: str | None, now: datetime) -> int | None:

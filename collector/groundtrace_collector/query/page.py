@@ -17,6 +17,7 @@ from groundtrace_collector.query.fields import TRACE_FIELDS, Kind
 
 MAX_LIMIT = 1_000
 DEFAULT_LIMIT = 50
+NEWEST_FIRST = "-started_at"
 _TYPES = {Kind.TEXT: "String", Kind.NUMBER: "Float64", Kind.TIME: "Int64", Kind.BOOLEAN: "UInt8"}
 # The rows of a page are sorted by these; an index or a partition is never pruned by them.
 _UNSORTABLE = {"query", "answer"}
@@ -62,7 +63,7 @@ class Order:
 
 def order_of(text: str | None) -> Order:
     """The order named `field` or `-field`, newest first when nothing is named; raises QueryError."""
-    wanted = text or "-started_at"
+    wanted = text or NEWEST_FIRST
     field = wanted.removeprefix("-")
     if field not in ORDERS:
         known = ", ".join(ORDERS)

@@ -5,6 +5,7 @@ SELECT
     TokensPrompt, TokensCompletion, TokensCacheRead, TokensCacheWrite, TokensReasoning, CostUsd, Metadata, Tags, DatasetRow, GoldIds, ErrorTypes,
     toUnixTimestamp64Nano(FirstSpanAt) AS FirstNs, toUnixTimestamp64Nano(LastSpanAt) AS LastNs
 FROM traces
-WHERE TraceId IN {trace_ids:Array(String)} AND ({project:String} = '' OR Project = {project:String})
+WHERE TraceKey IN arrayMap(id -> reinterpretAsUInt128(sipHash128(id)), {trace_ids:Array(String)})
+    AND TraceId IN {trace_ids:Array(String)} AND ({project:String} = '' OR Project = {project:String})
 ORDER BY Version DESC
 LIMIT 1 BY Project, TraceId

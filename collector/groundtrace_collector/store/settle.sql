@@ -15,8 +15,8 @@ FROM
     UNION ALL
     SELECT Project, TraceId, FirstSpanAt, LastSpanAt
     FROM traces
-    WHERE TraceId IN (
-        SELECT TraceId FROM otel_traces
+    WHERE TraceKey IN (
+        SELECT reinterpretAsUInt128(sipHash128(TraceId)) FROM otel_traces
         WHERE Seq IN {seqs:Array(UInt64)} AND Seq BETWEEN {first_seq:UInt64} AND {last_seq:UInt64})
 )
 GROUP BY Project, TraceId;
@@ -176,7 +176,7 @@ FROM
     SELECT
         Project, TraceId, SpanId,
         -- What a user said last; an LLM's own input.value is the provider's request.
-        arrayLast((key, value) -> value = 'user' AND match(key, '^(llm[.]|gen_ai[.])input_messages?[.].*[.]role$'),
+        arrayLast((key, value) -> value = 'user' AND match(key, '^(llm[.]input_messages|gen_ai[.]input[.]messages|gen_ai[.]prompt)[.].*role$'),
             mapKeys(SpanAttributes), mapValues(SpanAttributes)) AS user_role,
         firstNonDefault(
             if(user_role = '', '', SpanAttributes[replaceOne(user_role, '.role', '.content')]),
