@@ -7,6 +7,7 @@ import threading
 import time
 
 import httpx
+import pytest
 
 from tests.collector.conftest import ServeProcess
 from tests.collector.otlp import new_trace_id, otlp_request
@@ -16,6 +17,7 @@ PROTOBUF = {"content-type": "application/x-protobuf"}
 LONG = "SELECT count() AS n FROM otel_traces AS a, otel_traces AS b, otel_traces AS c, otel_traces AS d"
 
 
+@pytest.mark.verify
 def test_a_long_question_does_not_hold_up_the_stop(serve: ServeProcess) -> None:
     acknowledged: list[str] = []
     answers: list[httpx.Response] = []

@@ -102,6 +102,7 @@ async def test_a_trace_comes_in_and_is_read_everywhere(
         assert (await client.get(page)).status_code == 200, page
 
 
+@pytest.mark.verify
 async def test_a_store_is_opened_again_with_what_it_holds(server: Server, tmp_path: Path) -> None:
     ids = []
     for name in ("first", "second"):

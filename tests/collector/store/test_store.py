@@ -9,7 +9,7 @@ from groundtrace_collector.store.clock import Sequence
 from groundtrace_collector.store.store import Store
 from tests.collector.conftest import MEMORY_BYTES
 
-ENDLESS = "SELECT count() AS n FROM numbers(1e15) WHERE cityHash64(number) = 1"
+ENDLESS = "SELECT count() AS n FROM numbers(1e15) WHERE sleepEachRow(0.02) = 1 SETTINGS max_block_size = 1"
 
 
 async def test_an_inserted_row_is_read_back(store: Store) -> None:
