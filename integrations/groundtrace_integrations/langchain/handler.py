@@ -15,8 +15,9 @@ from groundtrace import semconv
 from groundtrace.attributes import Attributes, input_attributes, merge_attributes, output_attributes
 from groundtrace.guard import guarded
 from groundtrace.semconv import GenAIOperation, SpanKind
+from groundtrace.settings import TraceSettings
 from groundtrace_integrations.identity import whole
-from groundtrace_integrations.langchain import models
+from groundtrace_integrations.langchain import graphs, models
 from groundtrace_integrations.langchain.caches import without_usage
 from groundtrace_integrations.langchain.documents import retrieved_attributes
 from groundtrace_integrations.langchain.frames import take_slot
@@ -35,6 +36,7 @@ from groundtrace_integrations.langchain.verbose import (
 
 _STARTING: Final = "starting a LangChain run's span"
 _ENDING: Final = "ending a LangChain run's span"
+_FALLBACKS: Final = "RunnableWithFallbacks"
 
 
 class GroundtraceHandler(BaseCallbackHandler):
@@ -80,14 +82,26 @@ class GroundtraceHandler(BaseCallbackHandler):
             tags=tags,
         )
         self.tracer.runs.add(run_id, run)
+        if name == _FALLBACKS:
+            run.fallbacks = 0
+        if metadata:
+            self._start_graph(run, name, inputs)
         if run_type == "prompt" and run.parent is not None and metadata:
             run.parent.prompt_version = prompt_version(metadata) or run.parent.prompt_version
-        if not self._keeps_values(run):
+        settings = self.tracer.settings
+        if not _keeps_values(run, settings):
             return
         if not _is_placeholder(inputs):
-            run.add(input_attributes(self._value(inputs), self.tracer.settings))
+            run.add(input_attributes(self._value(inputs), settings))
         if self._full:
-            run.add(template_attributes(serialized, inputs, self.tracer.settings))
+            run.add(template_attributes(serialized, inputs, settings))
+
+    def _start_graph(self, run: Run, name: str, inputs: Any) -> None:
+        """Note what LangGraph's metadata tell of a run."""
+        if run.parent is None:
+            self.tracer.threads.note(run.span, run.metadata, resumed=graphs.resumes(inputs))
+        elif run.owned and graphs.is_node(run, name):
+            run.add(graphs.node_attributes(run))
 
     @guarded(_ENDING)
     def on_chain_end(self, outputs: Any, *, run_id: UUID, inputs: Any = None, **kwargs: Any) -> None:  # noqa: ARG002
@@ -120,22 +134,17 @@ class GroundtraceHandler(BaseCallbackHandler):
             return SpanKind.PROMPT
         return SpanKind.CHAIN
 
-    def _keeps_values(self, run: Run) -> bool:
-        if run.plumbing and not self._full:
-            return False
-        return run.span.is_recording()
-
     def _chain_values(self, run: Run, inputs: Any, outputs: Any) -> Attributes:
-        if not self._keeps_values(run):
-            return {}
         settings = self.tracer.settings
+        if not _keeps_values(run, settings):
+            return {}
         attributes = output_attributes(self._value(outputs), settings)
         if inputs is not None:
             attributes = merge_attributes(input_attributes(self._value(inputs), settings), attributes)
         return attributes
 
     def _value(self, value: Any) -> object:
-        return verbose_value(value) if self._full else shown_value(value)
+        return verbose_value(value) if self._full else shown_value(graphs.shown_command(value))
 
     @property
     def _full(self) -> bool:
@@ -379,6 +388,12 @@ class GroundtraceHandler(BaseCallbackHandler):
         run = self.tracer.runs.take(run_id)
         if run is not None:
             self.tracer.end(run, error=error)
+
+
+def _keeps_values(run: Run, settings: TraceSettings) -> bool:
+    if run.plumbing and settings.plumbing != "full":
+        return False
+    return run.span.is_recording()
 
 
 def _is_placeholder(inputs: object) -> bool:

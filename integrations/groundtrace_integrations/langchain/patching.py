@@ -33,6 +33,11 @@ def _patch_config(patches: Patches, tracer: RunTracer, module: ModuleType) -> No
     patches.function(module, _SET_CONFIG, _langchain_modules, frames.entering_step(tracer))
 
 
+def _patch_graphs(patches: Patches, tracer: RunTracer, module: Any) -> None:
+    # LangGraph enters a node by a function of its own, which is named as LangChain's.
+    patches.function(module, _SET_CONFIG, list, frames.entering_step(tracer))
+
+
 def _patch_handlers(patches: Patches, tracer: RunTracer, module: Any) -> None:
     from groundtrace_integrations.langchain.handler import GroundtraceHandler
 
@@ -123,6 +128,8 @@ _PLACES: Final[Mapping[str, Callable[[Patches, RunTracer, Any], None]]] = {
     "langchain_core.documents.compressor": _patch_compressors,
     "langchain_core.cross_encoders": _patch_cross_encoders,
     "langchain_core.vectorstores.base": _patch_stores,
+    "langgraph._internal._runnable": _patch_graphs,
+    "langgraph.utils.runnable": _patch_graphs,  # before 0.6
 }
 
 

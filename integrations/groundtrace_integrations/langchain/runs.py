@@ -43,6 +43,7 @@ class Run:
         "covering",
         "ended",
         "error",
+        "fallbacks",
         "first_token",
         "instance",
         "kind",
@@ -78,6 +79,8 @@ class Run:
         self.shown: ShownDocuments = ShownDocuments() if parent is None else parent.shown
         self.started_ns = 0
         self.first_token = False
+        # How many of a fallback's alternatives were tried; None where the run is none.
+        self.fallbacks: int | None = None
         self.cancelled = False
         self.ended = False
         self.error: BaseException | None = None

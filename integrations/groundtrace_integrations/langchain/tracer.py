@@ -15,6 +15,7 @@ from groundtrace.guard import guarded
 from groundtrace.semconv import GenAIOperation, SpanKind
 from groundtrace.settings import TraceSettings
 from groundtrace_integrations.calls import OK, CallTracer
+from groundtrace_integrations.langchain.graphs import Threads
 from groundtrace_integrations.langchain.metadata import (
     metadata_attributes,
     session_attributes,
@@ -48,6 +49,7 @@ class RunTracer(CallTracer):
         super().__init__(tracer, settings=settings, peers=peers)
         self._separate = separate
         self.runs = RunMap(self._abandon)
+        self.threads = Threads()
 
     def stop(self) -> None:
         """Record nothing from now on, and end whatever is still open."""
@@ -73,13 +75,19 @@ class RunTracer(CallTracer):
             run = Run(around.span, kind, parent=around, base=base, owned=False)
             run.plumbing, run.metadata = True, around.metadata
             return run
-        span = self._tracer.start_span(name, base, attributes={semconv.SPAN_KIND: kind.value})
+        # Its attributes are all set at its end, in one go: each call into the span costs.
+        span = self._tracer.start_span(name, base)
         run = Run(span, kind, parent=around, base=base, owned=True)
         run.plumbing = plumbing and around is not None
         run.started_ns = time.time_ns()
         run.metadata = metadata or {}
         if span.is_recording():
             self._describe(run, tags, settings)
+        tried = _run_of(base)
+        if tried is not None and tried.fallbacks is not None:
+            tried.fallbacks += 1
+            if tried.fallbacks > 1:
+                run.attributes[semconv.FALLBACK] = True
         return run
 
     def begin_step(self, kind: SpanKind, instance: object, around: Run | None) -> Run:
@@ -107,8 +115,12 @@ class RunTracer(CallTracer):
             if self._separate and _run_of(current) is None:
                 return Context()
             return current
-        if _run_of(current) is parent:
+        inner = _run_of(current)
+        if inner is parent:
             # The app may have opened spans of its own below the parent's.
+            return current
+        if inner is not None and inner.fallbacks is not None and inner.parent is parent:
+            # LangChain calls the alternatives with the callbacks of the run around, but inside of its own.
             return current
         # LangChain went to another thread, or on to a frame where nothing was attached.
         return parent.context_over(Context({**parent.base, **current})) if current else parent.context()
@@ -130,6 +142,7 @@ class RunTracer(CallTracer):
 
     def _conclude(self, run: Run, error: BaseException | None) -> None:
         span = run.span
+        run.attributes[semconv.SPAN_KIND] = run.kind.value
         if error is None or is_control_flow(error):
             if run.cancelled or (error is not None and is_cancelled(error)):
                 run.attributes[semconv.CANCELLED] = True
@@ -138,8 +151,7 @@ class RunTracer(CallTracer):
             run.attributes[semconv.ERROR_TYPE] = type(error).__qualname__
             span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
             self._record(run, error)
-        if run.attributes:
-            span.set_attributes(run.attributes)
+        span.set_attributes(run.attributes)
 
     def _record(self, run: Run, error: BaseException) -> None:
         # The same error passes every span on its way up; its traceback belongs to the innermost.

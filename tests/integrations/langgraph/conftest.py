@@ -1,0 +1,3 @@
+from tests.integrations.langchain.conftest import traced
+
+__all__ = ["traced"]  # a fixture
