@@ -1,13 +1,16 @@
--- The document attributes of these traces' retrievers and rerankers, one row a span, earliest first.
+-- What these traces' retrievers and rerankers say of documents, one row a span, earliest first: OpenInference's
+-- keys, and those of the vocabularies that query/foreign_documents.py reads.
 SELECT
     Project,
     TraceId,
     Kind,
     mapFilter(
-        (name, value) -> value != '' AND (name = 'gen_ai.retrieval.documents' OR match(name,
+        (name, value) -> value != '' AND (name IN ('gen_ai.retrieval.documents', 'db.vector.results.ids', 'traceloop.entity.output') OR match(name,
             '^(retrieval\\.documents|reranker\\.(in|out)put_documents)\\.[0-9]{1,4}\\.document\\.(id|content|score)$')),
         SpanAttributes
-    ) AS Documents
+    ) AS Documents,
+    arrayFilter(name -> name IN ('db.query.result', 'db.search.result'), Events.Name) AS EventNames,
+    arrayFilter((attributes, name) -> name IN ('db.query.result', 'db.search.result'), Events.Attributes, Events.Name) AS EventAttributes
 FROM otel_traces
 WHERE TraceId IN {trace_ids:Array(String)}
     AND Project IN {projects:Array(String)}

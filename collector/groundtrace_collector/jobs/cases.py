@@ -5,13 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from groundtrace_collector.jobs.board import Task
-from groundtrace_collector.jobs.context import Passage, context_documents
+from groundtrace_collector.jobs.context import Passage, RetrievalSpan, context_documents
 from groundtrace_collector.jobs.protocol import CaseMessage, EvaluatorRef
 from groundtrace_collector.store.sql import statement
 from groundtrace_collector.store.store import Store
 
 _Trace = tuple[str, str]
-_Span = tuple[str, Mapping[str, str]]
 
 
 async def build_cases(store: Store, tasks: Sequence[Task]) -> list[CaseMessage]:
@@ -39,16 +38,18 @@ async def _traces(store: Store, traces: Sequence[_Trace]) -> dict[_Trace, Mappin
 
 async def _documents(
     store: Store, traces: Mapping[_Trace, Mapping[str, Any]]
-) -> defaultdict[_Trace, list[_Span]]:
-    """Each trace's document attributes, span by span, earliest first."""
-    documents: defaultdict[_Trace, list[_Span]] = defaultdict(list)
+) -> defaultdict[_Trace, list[RetrievalSpan]]:
+    """What each trace's spans say of documents, span by span, earliest first."""
+    documents: defaultdict[_Trace, list[RetrievalSpan]] = defaultdict(list)
     if traces:
         bounds = {
             "first_ns": min(row["FirstNs"] for row in traces.values()),
             "last_ns": max(row["LastNs"] for row in traces.values()),
         }
         for row in await store.query(statement(__package__, "case_documents"), _bound(list(traces)) | bounds):
-            documents[row["Project"], row["TraceId"]].append((row["Kind"], row["Documents"]))
+            events = list(zip(row["EventNames"], row["EventAttributes"], strict=True))
+            span = RetrievalSpan(row["Kind"], row["Documents"], events)
+            documents[row["Project"], row["TraceId"]].append(span)
     return documents
 
 
