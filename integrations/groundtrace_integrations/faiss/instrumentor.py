@@ -1,7 +1,8 @@
 """Every place in FAISS that is hooked, in one list. Read for 1.7.3 and 1.15.1."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import partial
+from importlib.metadata import PackageNotFoundError, distribution
 from types import ModuleType
 from typing import Any, ClassVar, Final
 
@@ -13,6 +14,8 @@ from groundtrace_integrations.patches import Patches
 from groundtrace_integrations.searching import SearchMethod, around_search
 
 _SEARCHES: Final = ("search", "search_and_reconstruct", "range_search")
+# One module, a distribution for each sort of machine.
+_BUILDS: Final = ("faiss-cpu", "faiss-gpu", "faiss-gpu-cu12", "faiss-gpu-cu11", "faiss-gpu-cuvs")
 # PyTorch's bridge puts methods of its own in the place of those that take arrays.
 _MODULES: Final = ("faiss", "faiss.contrib.torch_utils")
 
@@ -21,7 +24,11 @@ class FAISSInstrumentor(LibraryInstrumentor):
     """Records a span for each search of an index: float and binary, flat, IVF, HNSW, with ids or without."""
 
     library: ClassVar[str] = "faiss"
-    dependencies: ClassVar[tuple[str, ...]] = ("faiss-cpu >= 1.7.3",)
+
+    def instrumentation_dependencies(self) -> Collection[str]:
+        """Return the build of FAISS that is installed here, else the one that runs anywhere."""
+        build = next((name for name in _BUILDS if _is_installed(name)), _BUILDS[0])
+        return (f"{build} >= 1.7.3",)
 
     def _patch(self, patches: Patches, tracer: CallTracer) -> None:
         for name in _MODULES:
@@ -48,3 +55,11 @@ def _index_classes(faiss: Any) -> Iterator[type]:
     for value in list(vars(faiss).values()):
         if isinstance(value, type) and issubclass(value, faiss.Index | faiss.IndexBinary):
             yield value
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        distribution(name)
+    except PackageNotFoundError:
+        return False
+    return True

@@ -3,8 +3,6 @@
 import json
 from typing import Any, Final
 
-from langchain_core.documents import Document
-
 from groundtrace import semconv
 from groundtrace.attributes import Attributes, input_attributes, output_attributes, text_attribute
 from groundtrace.semconv import SpanKind
@@ -35,8 +33,8 @@ class Lookup:
         first = found[0] if isinstance(found, list | tuple) and found else None
         if isinstance(first, tuple) and len(first) >= 2:
             first, self.score = first[0], number(first[1])
-        if isinstance(first, Document):
-            self.text = first.page_content
+        text = getattr(first, "page_content", None)  # Document may not be imported yet
+        self.text = text if isinstance(text, str) else None
 
 
 def lookup_of(run: Run | None) -> Lookup | None:

@@ -1,7 +1,9 @@
 """Real FAISS indexes: a span's documents are what the search returned."""
 
 import json
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -163,3 +165,15 @@ def test_adding_is_no_retrieval_and_not_slowed_by_spans(traced: SpanRecorder) ->
     filled("HNSW8", faiss.METRIC_L2)
 
     assert traced.all() == []
+
+
+@pytest.mark.parametrize("build", ["faiss-cpu", "faiss-gpu-cu12"])
+def test_whichever_build_is_installed_is_the_one_that_is_needed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, build: str
+) -> None:
+    distribution = tmp_path / f"{build.replace('-', '_')}-1.9.0.dist-info"
+    distribution.mkdir()
+    (distribution / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {build}\nVersion: 1.9.0\n")
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+
+    assert FAISSInstrumentor().instrumentation_dependencies() == (f"{build} >= 1.7.3",)
