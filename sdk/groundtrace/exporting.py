@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 import threading
+import time
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -20,6 +21,8 @@ logger = logging.getLogger(__name__)
 _CONNECT_TIMEOUT_S: Final = 0.3
 # What an app's exit can bear beside the last batches themselves.
 _LAST_DRAIN_S: Final = 2.0
+# The processor hands over the next batch sooner than this only when it was full already.
+_NO_PAUSE_S: Final = 0.05
 # What the SDK's exporter and queue log about each batch or span that they cannot deliver.
 _CHATTY: Final = (
     "opentelemetry.exporter.otlp.proto.http.trace_exporter",
@@ -80,6 +83,7 @@ class CollectorExporter(SpanExporter):
         self._abandoned: str | None = None
         self._delivered = False
         self._lost_spans = 0
+        self._ended_at = 0.0
         hold_back_sdk_logs()
         if hasattr(os, "register_at_fork"):
             after_fork = weakref.WeakMethod(self._begin_in_child)
@@ -98,6 +102,8 @@ class CollectorExporter(SpanExporter):
         if self._abandoned:
             self._note_loss(len(spans), self._abandoned)
             return SpanExportResult.FAILURE
+        if self._resender is not None:
+            self._resender.behind = time.monotonic() - self._ended_at < _NO_PAUSE_S
         hush.on, hush.last = True, None
         try:
             result = self._current().export(spans)
@@ -105,6 +111,7 @@ class CollectorExporter(SpanExporter):
             result, hush.last = SpanExportResult.FAILURE, str(error)
         finally:
             hush.on = False
+            self._ended_at = time.monotonic()
         if result is SpanExportResult.SUCCESS:
             self._note_success()
         else:

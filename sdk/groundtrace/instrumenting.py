@@ -40,6 +40,9 @@ logger = logging.getLogger(__name__)
 RAISED_ATTRIBUTE_LIMIT: Final = 1_024
 _UNLIMITED: Final = 4_096
 _EXIT_LIMIT_S: Final = 5.0
+# Room for what an app makes while one batch waits for an answer that does not come; without a spool
+# the SDK's 2,048 hold.
+_SPOOLING_QUEUE: Final = 8_192
 _OTLP_NAMES: Final = frozenset({"otlp", "otlp_proto_http"})
 
 
@@ -219,7 +222,8 @@ def _targets(url: str, api_key: str | None, spool: "SpoolSettings | None") -> "t
             from groundtrace.otlp import collector_exporter
 
             _state.exporter = collector_exporter(url, api_key, spool)
-            targets.append(BatchSpanProcessor(_state.exporter))
+            queue = _SPOOLING_QUEUE if spool and not os.environ.get("OTEL_BSP_MAX_QUEUE_SIZE") else None
+            targets.append(BatchSpanProcessor(_state.exporter, max_queue_size=queue))
         elif name and name != "none" and (exporter := _named_exporter(name)) is not None:
             targets.append(BatchSpanProcessor(exporter))
     return tuple(targets)

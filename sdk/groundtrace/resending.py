@@ -4,7 +4,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -16,6 +16,8 @@ logger = logging.getLogger(__name__)
 
 _FIRST_WAIT_S: Final = 0.5
 _LONGEST_WAIT_S: Final = 15.0
+# A collector stores what comes at once together, so several at a time cost it little more than one.
+_AT_ONCE: Final = 4
 # How often to look whether the process that sends is done.
 _LOOK_S: Final = 1.0
 
@@ -36,39 +38,46 @@ class Resender:
     """Keeps batches while the collector is away and sends them, in order, when it is back.
 
     ``keep`` only writes a file; a daemon thread, which lives as long as something waits, does the
-    rest. One of these belongs to one process: after a fork the child makes its own.
+    rest: the oldest four at a time, one while the collector is away. One of these belongs to one
+    process: after a fork the child makes its own.
     """
 
     def __init__(self, spool: Spool, build: Callable[[], Send], endpoint: str) -> None:
-        """``build`` makes what sends one batch, in the sending thread."""
+        """``build`` makes what sends one batch at a time; it is called in the sending thread."""
         self._spool = spool
         self._build = build
         self._endpoint = endpoint
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
+        self.behind = False
         self._away = False
+        self._told = False
         self._stopped = False
         self._failures = 0
         self._delivered = self._refused = self._dropped = 0
 
     @property
-    def away(self) -> bool:
-        """Whether batches go to the disk at once: the collector is away, or older ones still wait."""
-        return self._away
+    def waiting(self) -> bool:
+        """Whether a batch goes to the disk at once: older ones wait, or the queue behind it fills up."""
+        return self._away or self.behind
 
-    def keep(self, body: bytes, encoding: str | None, reason: str) -> None:
-        """Put one batch on disk. Raises OSError when it cannot be written."""
+    def keep(self, body: bytes, encoding: str | None, outage: str | None) -> None:
+        """Put one batch on disk; ``outage`` says why it could not be sent, where that was tried.
+
+        Raises OSError when it cannot be written.
+        """
         with self._lock:
             dropped = self._spool.put(body, encoding)
-            first, self._away = not self._away, True
+            self._away = True
+            first, self._told = outage is not None and not self._told, self._told or outage is not None
             full, self._dropped = dropped and not self._dropped, self._dropped + dropped
             self._ensure_thread()
         if first:
             logger.warning(
                 "no spans reach the collector at %s (%s); they wait in %s until it answers (logged once per outage)",
                 self._endpoint,
-                reason,
+                outage,
                 self._spool.folder,
             )
         if full:
@@ -122,20 +131,19 @@ class Resender:
 
     @guarded("sending what the spool holds")
     def _work(self) -> None:
-        suppress_here()
-        send = self._build()
+        senders = [self._build() for _ in range(_AT_ONCE)]
         wait_s = 0.0
         while not self._stopped and not self._done():
-            wait_s = self._attempt(send, wait_s)
+            wait_s = self._attempt(senders, wait_s)
             self._wake.wait(wait_s)
             self._wake.clear()
 
-    def _attempt(self, send: Send, waited_s: float) -> float:
+    def _attempt(self, senders: Sequence[Send], waited_s: float) -> float:
         """Send what waits, up to the first failure; return how long to wait before the next attempt."""
         with self._spool.claim() as ours:
             if not ours:
                 return _LOOK_S
-            failed = self._send_all(send)
+            failed = self._send_all(senders)
         if failed is None:
             return 0.0
         self._failures += 1
@@ -143,19 +151,20 @@ class Resender:
         # Workers that lost the collector together come back apart.
         return max(wait_s * random.uniform(0.8, 1.2), failed.retry_after_s)  # noqa: S311 - no secret
 
-    def _send_all(self, send: Send) -> Outcome | None:
-        for path in self._spool.waiting():
-            batch = self._spool.read(path)
-            if batch is None:
-                continue
-            if self._stopped:
-                return None
-            outcome = send(batch)
-            if outcome.result == "retry":
-                return outcome
-            self._spool.remove(batch)
-            self._count(outcome)
-        return None
+    def _send_all(self, senders: Sequence[Send]) -> Outcome | None:
+        paths = self._spool.waiting()
+        at_once, failed = 1, None  # the first one shows whether the collector is back
+        while paths and failed is None and not self._stopped:
+            batches = [batch for path in paths[:at_once] if (batch := self._spool.read(path)) is not None]
+            del paths[:at_once]
+            at_once = len(senders)
+            for batch, outcome in zip(batches, _sent(senders, batches), strict=True):
+                if outcome.result == "retry":
+                    failed = failed or outcome
+                else:
+                    self._spool.remove(batch)
+                    self._count(outcome)
+        return failed
 
     def _count(self, outcome: Outcome) -> None:
         if outcome.result == "delivered":
@@ -175,7 +184,8 @@ class Resender:
             if self._spool.waiting():
                 return False
             self._away, self._thread = False, None
-            logger.info(
+            log = logger.info if self._told else logger.debug
+            log(
                 "collector at %s answers again; batches delivered late: %d, refused: %d, dropped: %d",
                 self._endpoint,
                 self._delivered,
@@ -183,4 +193,27 @@ class Resender:
                 self._dropped,
             )
             self._delivered = self._refused = self._dropped = 0
+            self._told = False
             return True
+
+
+def _sent(senders: Sequence[Send], batches: Sequence[Batch]) -> list[Outcome]:
+    """Send each batch by a sender of its own, all at once."""
+    outcomes = [Outcome(result="retry", reason="it could not be sent")] * len(batches)
+
+    def send(place: int) -> None:
+        suppress_here()
+        outcomes[place] = senders[place](batches[place])
+
+    threads = [
+        # Daemons: a collector that hangs does not hold up the app's exit.
+        threading.Thread(target=send, args=(place,), name="groundtrace-spool", daemon=True)
+        for place in range(1, len(batches))
+    ]
+    for thread in threads:
+        thread.start()
+    if batches:
+        outcomes[0] = senders[0](batches[0])
+    for thread in threads:
+        thread.join()
+    return outcomes

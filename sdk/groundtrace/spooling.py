@@ -20,6 +20,9 @@ logger = logging.getLogger(__name__)
 
 BuildExporter = Callable[[requests.Session | None], OTLPSpanExporter]
 
+# As long as the exporting thread may wait for an answer: the queue behind it fills up. A collector that
+# stores the batch yet knows it again.
+_LONGEST_ATTEMPT_S: Final = 3.0
 # What OTLP says to send again, and 408: the collector saw too little of the body.
 _AGAIN: Final = frozenset({408, 429, 502, 503, 504})
 _LONGEST_RETRY_AFTER_S: Final = 60.0
@@ -58,8 +61,11 @@ class _SpoolingAdapter(HTTPAdapter):
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         """Send, once; what the collector cannot take now is kept."""
-        if self._resender.away:
-            return self._kept(request, "older spans wait") or super().send(request, *args, **kwargs)
+        if self._resender.waiting and (kept := self._kept(request, None)) is not None:
+            return kept
+        timeout = kwargs.get("timeout")
+        if isinstance(timeout, int | float):
+            kwargs["timeout"] = min(timeout, _LONGEST_ATTEMPT_S)
         try:
             response = super().send(request, *args, **kwargs)
         except requests.RequestException as error:
@@ -71,13 +77,13 @@ class _SpoolingAdapter(HTTPAdapter):
             return response
         return self._kept(request, f"HTTP {response.status_code}") or response
 
-    def _kept(self, request: requests.PreparedRequest, reason: str) -> requests.Response | None:
+    def _kept(self, request: requests.PreparedRequest, outage: str | None) -> requests.Response | None:
         body = request.body
         if not isinstance(body, bytes):
             return None
         try:
             encoding = request.headers.get("Content-Encoding")
-            self._resender.keep(body, None if encoding is None else str(encoding), reason)
+            self._resender.keep(body, None if encoding is None else str(encoding), outage)
         except OSError as error:
             if not self._unwritable:
                 self._unwritable = True
