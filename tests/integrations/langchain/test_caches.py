@@ -59,7 +59,7 @@ def cache(request: pytest.FixtureRequest) -> Iterator[BaseCache]:
 
 def chat_model() -> BaseChatModel:
     usage = {"input_tokens": 20, "output_tokens": 5, "total_tokens": 25}
-    answers = (AIMessage("Two years.", usage_metadata=usage, id=str(number)) for number in range(9))  # type: ignore[arg-type]
+    answers = (AIMessage("Two years.", usage_metadata=usage, id=str(number)) for number in range(9))
     return GenericFakeChatModel(messages=answers)
 
 

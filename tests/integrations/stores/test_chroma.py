@@ -1,7 +1,14 @@
 """A real Chroma in this process, and its server for the async client: documents are what a query returned."""
 
+import contextlib
 import itertools
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,7 +36,7 @@ class WordEncoder:
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[Any]:
+def client() -> Any:
     chromadb = pytest.importorskip("chromadb")
     from chromadb.config import Settings
 
@@ -135,3 +142,59 @@ def test_writing_and_fetching_by_id_are_no_retrieval(traced: SpanRecorder, clien
     collection.peek()
 
     assert traced.all() == []
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[int]:
+    """Run Chroma's own server; yields its port."""
+    command = Path(sys.executable).with_name("chroma")
+    if not command.exists() or find_spec("chromadb") is None or not _has_async_client():
+        pytest.skip("this version has no server of its own or no async client")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    arguments = ["run", "--host", "127.0.0.1", "--port", str(port), "--path", str(tmp_path)]
+    process = subprocess.Popen([command, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(port)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _has_async_client() -> bool:
+    return find_spec("chromadb.api.models.AsyncCollection") is not None
+
+
+def wait_for(port: int) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.05)
+    raise TimeoutError("Chroma's server does not answer")
+
+
+@pytest.mark.verify  # the server's start takes seconds
+async def test_the_async_client_is_told_alike(traced: SpanRecorder, server: int) -> None:
+    import chromadb
+    from chromadb.config import Settings
+
+    client: Any = await chromadb.AsyncHttpClient(
+        host="127.0.0.1", port=server, settings=Settings(anonymized_telemetry=False)
+    )
+    collection = await client.create_collection("facts", embedding_function=None)
+    await collection.add(
+        ids=list(TEXTS),
+        embeddings=list(VECTORS.values()),
+        documents=list(TEXTS.values()),
+        metadatas=[{"page": page} for page in range(len(TEXTS))],
+    )
+
+    result = await collection.query(query_embeddings=[VECTORS["rome"]], n_results=2)
+
+    assert traced.one().name == "AsyncCollection.query"
+    assert_tells(traced.one(), result)
+    # Chroma gives no way to close its connections.
+    await client._server._cleanup()

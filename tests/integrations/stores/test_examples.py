@@ -5,6 +5,7 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,10 @@ ANSWER = "The warranty of a kettle is two years."
 
 if find_spec("langchain_chroma") is None:
     pytest.skip("examples run on the newest libraries", allow_module_level=True)
+
+
+def attributes(span: Any) -> dict[str, Any]:
+    return dict(attributes_of(span.attributes))
 
 
 def run(name: str, otlp: StubCollector) -> str:
@@ -47,11 +52,11 @@ def test_a_question_is_one_trace_with_one_retriever(
 ) -> None:
     assert run(name, otlp) == f"{ANSWER}\n"
 
-    spans = {attributes_of(span.attributes)["openinference.span.kind"]: span for span in otlp.spans()}
+    spans = {attributes(span)["openinference.span.kind"]: span for span in otlp.spans()}
     assert sorted(spans) == kinds
     assert len(otlp.spans()) == 3
     assert len({span.trace_id for span in otlp.spans()}) == 1
-    found = attributes_of(spans["RETRIEVER"].attributes)
+    found = attributes(spans["RETRIEVER"])
     assert found["retrieval.documents.0.document.id"] == document_id
     assert found["retrieval.documents.0.document.content"] == ANSWER
     assert found["retrieval.documents.1.document.score"] > 0
@@ -61,7 +66,7 @@ def test_a_question_is_one_trace_with_one_retriever(
 def test_the_semantic_cache_is_no_retriever_and_tells_its_question(otlp: StubCollector) -> None:
     assert run("qdrant_rag.py", otlp) == f"{ANSWER}\n{ANSWER}\n"
 
-    found = [attributes_of(span.attributes) for span in otlp.spans()]
+    found = [attributes(span) for span in otlp.spans()]
     (retriever,) = [span for span in found if span["openinference.span.kind"] == "RETRIEVER"]
     assert retriever["retrieval.documents.0.document.content"] == ANSWER
     missed, hit = [span for span in found if "groundtrace.cache.hit" in span]

@@ -142,7 +142,7 @@ def test_a_search_for_more_than_a_span_holds_says_so(traced: SpanRecorder) -> No
 
 
 def test_an_apps_own_index_class_is_one_span(traced: SpanRecorder) -> None:
-    class Doubling(faiss.IndexFlatL2):  # type: ignore[misc] # SWIG's classes have no types
+    class Doubling(faiss.IndexFlatL2):  # type: ignore[misc, name-defined] # SWIG's classes have no types
         def search(self, x: Any, k: int) -> Any:
             return super().search(x, 2 * k)
 

@@ -58,7 +58,7 @@ def chroma_store() -> Store:
     from chromadb.config import Settings
 
     client = EphemeralClient(Settings(anonymized_telemetry=False))
-    collection = client.get_or_create_collection("secrets")
+    collection: Any = client.get_or_create_collection("secrets")  # its types know no lists of lists
     collection.upsert(
         ids=["a", "b"], embeddings=[[1.0, 0.0], [0.0, 1.0]], documents=[LETTER, "Tea."],
         metadatas=[{"owner": "jane@example.com"}, {"owner": "joe@example.com"}],
