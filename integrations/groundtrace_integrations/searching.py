@@ -52,7 +52,7 @@ def around_search(tracer: CallTracer, method: SearchMethod) -> Wrap:
     """Wrap a store's method, sync or async, that searches."""
 
     def wrap(original: Method) -> Method:
-        name = original.__name__.removeprefix("replacement_")  # as FAISS calls its own
+        name = original.__name__.rpartition("replacement_")[2]  # as FAISS calls its own
 
         def begin(store: Any, arguments: Arguments) -> Watch | None:
             return _begin(tracer, _Asking(method, store, arguments), name)

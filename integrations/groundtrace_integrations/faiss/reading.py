@@ -47,11 +47,9 @@ def range_reader(faiss: Any) -> Read:
         if len(limits) < 2:
             return FoundDocuments(documents=[])
         sense = senses.of(index)
-        count = int(limits[1])
-        order = distances[:count].argsort()
-        if sense == semconv.SCORE_SENSE_SIMILARITY:
-            order = order[::-1]
-        best = order[:enough]
+        own = distances[: int(limits[1])]
+        # PyTorch's tensors, which may stand here, too, cannot be read backwards.
+        best = (-own if sense == semconv.SCORE_SENSE_SIMILARITY else own).argsort()[:enough]
         return FoundDocuments(
             documents=_documents(labels[best].tolist(), distances[best].tolist()), sense=sense
         )
