@@ -70,19 +70,23 @@ class Resender:
         with self._lock:
             dropped = self._spool.put(body, encoding)
             self._away = True
-            first, self._told = outage is not None and not self._told, self._told or outage is not None
             full, self._dropped = dropped and not self._dropped, self._dropped + dropped
             self._ensure_thread()
-        if first:
+        if outage is not None:
+            self._tell(outage)
+        if full:
+            logger.warning(
+                "the spool %s is full; the oldest spans are dropped (GROUNDTRACE_SPOOL_MB and _HOURS set the limits)",
+                self._spool.folder,
+            )
+
+    def _tell(self, outage: str) -> None:
+        if not self._told:
+            self._told = True
             logger.warning(
                 "no spans reach the collector at %s (%s); they wait in %s until it answers (logged once per outage)",
                 self._endpoint,
                 outage,
-                self._spool.folder,
-            )
-        if full:
-            logger.warning(
-                "the spool %s is full; the oldest spans are dropped (GROUNDTRACE_SPOOL_MB and _HOURS set the limits)",
                 self._spool.folder,
             )
 
@@ -146,6 +150,7 @@ class Resender:
             failed = self._send_all(senders)
         if failed is None:
             return 0.0
+        self._tell(failed.reason)
         self._failures += 1
         wait_s = min(max(2 * waited_s, _FIRST_WAIT_S), _LONGEST_WAIT_S)
         # Workers that lost the collector together come back apart.

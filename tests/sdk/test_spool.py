@@ -281,6 +281,18 @@ def test_a_collector_that_is_slower_than_the_app_is_no_outage(
     assert not caplog.records
 
 
+def test_an_outage_that_the_resender_meets_is_said_once_too(
+    resending: Resending, caplog: pytest.LogCaptureFixture
+) -> None:
+    resender, _ = resending(lambda _: AWAY)
+    resender.keep(b"kept", None, None)
+
+    assert not resender.drain(10)
+    assert not resender.drain(10)
+    (record,) = caplog.records
+    assert "no spans reach the collector at http://collector (connection refused)" in record.getMessage()
+
+
 def test_a_full_spool_is_said_once_an_outage(resending: Resending, caplog: pytest.LogCaptureFixture) -> None:
     resender, collector = resending(lambda _: AWAY)
     for number in range(10):
