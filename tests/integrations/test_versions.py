@@ -17,7 +17,13 @@ TOOLS = ["pytest", "pytest-asyncio", "pytest-timeout", "hypothesis"]
     [
         pytest.param("openai", ["openai==1.26.0", "httpx<0.28"], id="openai-1"),
         pytest.param("openai", ["openai==2.8.0"], id="openai-2"),
+        pytest.param("anthropic", ["anthropic==0.44.0", "httpx<0.28"], id="anthropic-0.44"),
+        pytest.param("anthropic", ["anthropic==1.0.0"], id="anthropic-1"),
         pytest.param("langchain", ["langchain-core==0.3.9", "numpy"], id="langchain-core-0.3.9"),
+        pytest.param("langgraph", ["langgraph==0.4.0", "langchain-core<0.4", "numpy"], id="langgraph-0.4"),
+        pytest.param("llamaindex", ["llama-index-core==0.14.0", "openai"], id="llama-index-0.14.0"),
+        # With LlamaIndex's own adapters, which want openai 2.
+        pytest.param("llamaindex", ["llama-index-core", "llama-index-llms-openai"], id="llama-index-openai"),
         pytest.param("stores", ["faiss-cpu==1.7.3", "numpy<2"], id="faiss-1.7.3"),
         pytest.param("stores", ["chromadb==0.4.13", "numpy<2"], id="chroma-0.4.13"),
         pytest.param("stores", ["qdrant-client==1.7.0"], id="qdrant-1.7.0"),

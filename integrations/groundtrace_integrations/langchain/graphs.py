@@ -18,7 +18,7 @@ MAX_THREADS: Final = 1_024
 
 def is_node(run: Run, name: str) -> bool:
     """Whether a run is a graph's node itself, and not something that the node calls."""
-    if run.metadata.get(_NODE) != name:
+    if run.metadata.get(_NODE) != name or name.startswith("__"):  # __start__ is none of the app's
         return False
     return run.parent is None or run.parent.metadata.get(_SPACE) != run.metadata.get(_SPACE)
 

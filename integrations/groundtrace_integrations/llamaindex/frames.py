@@ -83,7 +83,7 @@ def writes(method: str) -> bool:
 def release(answer: Any, error: BaseException | None = None) -> None:
     """End the steps that go on until ``answer`` is whole."""
     for step in vars(answer).pop(_STEPS, ()):
-        step.add_output(answer.unformatted_response or answer.response)
+        step.add_output(step.said or answer.response or None)
         if error is None:
             step.finish()
         else:

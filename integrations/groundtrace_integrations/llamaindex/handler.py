@@ -44,8 +44,9 @@ class GroundtraceSpanHandler(BaseSpanHandler[Any]):
         with guarded("starting a LlamaIndex step's span"):
             if self._tracer.off:
                 return
-            name, method = id_.partition("-")[0], _method(id_)
-            cls: type = type(instance)
+            method, cls = _method(id_), type(instance)
+            # Before 0.13 the id names the class that a method was inherited from.
+            name = id_.partition("-")[0] if instance is None else f"{cls.__name__}.{method}"
             step = self._tracer.enter(id_, parent_id, role_of(cls, method), name, instance)
             if step is not None and step.recording:
                 with guarded("reading a step's arguments"):
@@ -160,6 +161,8 @@ def _broken(tracer: StepTracer, step: Step, event: Any) -> None:
 def _read_answer(step: Step, response: Any) -> None:
     if response is not None and step.recording:
         with guarded("reading a model's answer"):
+            for around in step.around():
+                around.said = models.answer_text(response)
             step.add(models.response_attributes(response, step.settings, outermost=step.outermost))
 
 

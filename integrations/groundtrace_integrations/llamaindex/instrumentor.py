@@ -1,4 +1,4 @@
-"""Every place in LlamaIndex that is hooked, in one list. Read for 0.11, 0.12 and 0.14.
+"""Every place in LlamaIndex that is hooked, in one list. Read for 0.14.0 and 0.14.25.
 
 What tells of steps are handlers at the dispatcher, which LlamaIndex offers for that; models' classes
 are patched besides, so that a stream's step is current while the stream is read.
@@ -29,7 +29,7 @@ class LlamaIndexInstrumentor(LibraryInstrumentor):
     """
 
     library: ClassVar[str] = "llama-index"
-    dependencies: ClassVar[tuple[str, ...]] = ("llama-index-core >= 0.11",)
+    dependencies: ClassVar[tuple[str, ...]] = ("llama-index-core >= 0.14",)
     peers: ClassVar[tuple[str, ...]] = (
         "openinference.instrumentation.llama_index:LlamaIndexInstrumentor",
         "opentelemetry.instrumentation.llamaindex:LlamaIndexInstrumentor",

@@ -45,7 +45,7 @@ class Step(Call):
     A step that hands out a stream goes on until the stream's end.
     """
 
-    __slots__ = ("error", "instance", "last", "parent", "plumbing", "shown")
+    __slots__ = ("error", "instance", "last", "parent", "plumbing", "said", "shown")
 
     def __init__(
         self, span: Span, kind: SpanKind, base: Context, settings: TraceSettings, *, parent: "Step | None"
@@ -55,6 +55,7 @@ class Step(Call):
         self.parent = parent
         self.instance: object = None
         self.plumbing = False
+        self.said: str | None = None  # by the model inside of it, last
         self.last: object = None  # what a model's stream gave last
         self.error: BaseException | None = None
         # All steps of a trace share it.

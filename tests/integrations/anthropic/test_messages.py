@@ -122,7 +122,9 @@ def test_thinking_and_pictures_keep_their_place(traced: SpanRecorder, client: an
         model="claude",
         max_tokens=2_000,
         messages=[{"role": "user", "content": content}],
-        thinking={"type": "enabled", "budget_tokens": 1_024},
+        extra_body={
+            "thinking": {"type": "enabled", "budget_tokens": 1_024}
+        },  # the oldest client knows it not
     )
 
     span = traced.one()

@@ -44,9 +44,9 @@ async def test_an_async_stream_is_one_span(traced: SpanRecorder, aclient: anthro
 
 
 def test_tool_calls_and_thinking_are_put_together(traced: SpanRecorder, client: anthropic.Anthropic) -> None:
-    thinking: Any = {"type": "enabled", "budget_tokens": 1_024}
+    thinking = {"thinking": {"type": "enabled", "budget_tokens": 1_024}}
     for _ in client.messages.create(
-        **{**ASKED, "max_tokens": 2_000}, tools=WEATHER, thinking=thinking, stream=True
+        **{**ASKED, "max_tokens": 2_000}, tools=WEATHER, extra_body=thinking, stream=True
     ):
         pass
 

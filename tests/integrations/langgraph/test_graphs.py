@@ -142,7 +142,7 @@ def test_a_node_that_is_sent_to_many_times_is_a_span_each(traced: SpanRecorder) 
     builder.add_conditional_edges(START, lambda state: [Send("work", state) for _ in range(3)])
     builder.compile().invoke(ASKED)
 
-    assert [name for name in nodes(traced) if name != START] == ["work"] * 3
+    assert nodes(traced) == ["work"] * 3
     assert len(traced.trace_ids()) == 1
 
 
@@ -229,7 +229,7 @@ def test_a_node_that_fails_is_an_error_up_to_the_graph(traced: SpanRecorder) -> 
 
     assert traced.named("bad").attributes["error.type"] == "LookupError"
     assert traced.named("bad").event_names == ["exception"]
-    assert [span.status.name for span in traced.all()] == ["ERROR", "OK", "ERROR"]
+    assert (traced.roots()[0].status.name, traced.named("a").status.name) == ("ERROR", "OK")
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])

@@ -103,7 +103,7 @@ def test_entry_point_names_this_instrumentor() -> None:
     (entry,) = entry_points(group="opentelemetry_instrumentor", name="groundtrace-llama-index")
 
     assert entry.load() is LlamaIndexInstrumentor
-    assert LlamaIndexInstrumentor().instrumentation_dependencies() == ("llama-index-core >= 0.11",)
+    assert LlamaIndexInstrumentor().instrumentation_dependencies() == ("llama-index-core >= 0.14",)
 
 
 async def test_mixed_calls_leave_no_context_behind(traced: SpanRecorder) -> None:

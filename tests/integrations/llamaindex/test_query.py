@@ -167,7 +167,7 @@ def test_a_hundred_documents_keep_ids_and_scores(traced: SpanRecorder) -> None:
             from llama_index.core.schema import TextNode
 
             return [
-                NodeWithScore(node=TextNode(id_=f"n{i}", text="x" * 50), score=1 - i / 1_000)
+                NodeWithScore(node=TextNode(id_=f"n{i}", text=f"text {i}"), score=1 - i / 1_000)
                 for i in range(100)
             ]
 
