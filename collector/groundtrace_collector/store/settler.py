@@ -49,7 +49,7 @@ class Settler:
         self._from_seq = 0
         self._at_once = COMMITS_AT_ONCE
         self._task: asyncio.Task[None] | None = None
-        self._closing = False
+        self._closing = asyncio.Event()
 
     def start(self) -> None:
         """Begin, with what an earlier process left."""
@@ -87,7 +87,7 @@ class Settler:
             if not self._pending:
                 self._idle.set()
                 self._touched.clear()
-                if self._closing:
+                if self._closing.is_set():
                     return
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._touched.wait(), timeout=LOOK_EVERY_S)
@@ -97,10 +97,14 @@ class Settler:
                 await self._try_look()
             if self._pending:
                 await self._settle_some()
-                if not self._closing:
-                    took_s = loop.time() - began
-                    # Under load settlings are longer and fewer, and leave most of the time to commits.
-                    await asyncio.sleep(max(self._every_s - took_s, 3 * took_s if self._every_s else 0.0))
+                took_s = loop.time() - began
+                # Under load settlings are longer and fewer, and leave most of the time to commits.
+                await self._pause(max(self._every_s - took_s, 3 * took_s if self._every_s else 0.0))
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, but not on the way out: a stop settles what is left at once."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._closing.wait(), timeout=seconds)
 
     async def _resume(self) -> None:
         """Take up where an earlier process ended: its last minute may have been settled in part.
@@ -153,7 +157,7 @@ class Settler:
 
     async def close(self) -> None:
         """Settle what is pending, and end."""
-        self._closing = True
+        self._closing.set()
         self._touched.set()
         if self._task is not None:
             done, _ = await asyncio.wait([self._task], timeout=10)

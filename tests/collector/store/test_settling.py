@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -434,6 +435,27 @@ async def test_a_backlog_that_killed_processes_left_is_settled_however_old(
 
     for trace_id in trace_ids:
         assert await settled(collector, trace_id, "SpanCount") == 1
+
+
+async def test_a_stop_between_two_settlings_settles_what_is_left_at_once(
+    send: Send, collector: Collector, now_ns: int, tmp_path: Path
+) -> None:
+    store, trace_ids = collector.store, [new_trace_id(), new_trace_id()]
+    for trace_id in trace_ids:
+        await send([{"trace_id": trace_id, "start_ns": now_ns}])
+    first, second = (row["Seq"] for row in await store.query("SELECT Seq FROM otel_traces ORDER BY Seq"))
+    await store.command("TRUNCATE TABLE traces")
+    settler = Settler(store, record=tmp_path / "settled", prices=PriceBook(), every_s=600)
+    settler._task = asyncio.create_task(settler._run())
+    settler.touch(first)
+    while settler.oldest_pending_us is not None:  # noqa: ASYNC110  (nothing tells that it has begun to wait)
+        await asyncio.sleep(0.05)
+    settler.touch(second)
+    began = time.monotonic()
+    await settler.close()
+
+    assert time.monotonic() - began < 9, "it did not wait for its turn"
+    assert [await settled(collector, trace_id, "SpanCount") for trace_id in trace_ids] == [1, 1]
 
 
 async def test_a_commit_that_cannot_be_settled_holds_up_no_other(
