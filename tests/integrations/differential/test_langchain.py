@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -142,26 +143,25 @@ CASES: dict[str, Callable[[Provider], Any]] = {
 }
 
 
-@pytest.fixture
-def provider() -> Iterator[Provider]:
+@functools.cache
+def told(case: str) -> Difference:
+    """What differs in one case; each is asked once."""
     with serving() as provider:
-        yield provider
-
-
-def told(case: str, provider: Provider) -> Difference:
-    return compared(theirs.LangChainInstrumentor(), LangChainInstrumentor(), lambda: CASES[case](provider))
+        return compared(
+            theirs.LangChainInstrumentor(), LangChainInstrumentor(), lambda: CASES[case](provider)
+        )
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_attributes_are_the_same(case: str, provider: Provider) -> None:
-    found = told(case, provider)
+def test_attributes_are_the_same(case: str) -> None:
+    found = told(case)
 
     assert found.less == set()
     assert found.other == {}
     assert found.more - set(MORE) == set()
 
 
-def test_the_list_of_what_is_more_is_not_too_long(provider: Provider) -> None:
-    found = [told(case, provider) for case in CASES]
+def test_the_list_of_what_is_more_is_not_too_long() -> None:
+    found = [told(case) for case in CASES]
 
     assert set().union(*(difference.more for difference in found)) == set(MORE)
