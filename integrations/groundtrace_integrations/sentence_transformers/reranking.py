@@ -50,7 +50,7 @@ def _begin_rank(tracer: CallTracer, encoder: Any, arguments: Arguments) -> Watch
 
 
 def _begin_predict(tracer: CallTracer, encoder: Any, arguments: Arguments) -> Watch | None:
-    if getattr(encoder, "num_labels", 1) != 1:
+    if _labels(encoder) != 1:
         return None  # a classifier: what it gives is no order
     inputs = arguments["sentences"] if "sentences" in arguments else arguments.get("inputs")
     return _begin(tracer, encoder, "predict", asked_pairs(inputs), None, inputs)
@@ -78,6 +78,11 @@ def _begin(
                 input_attributes(unread, call.settings) if asked is None else _asked(asked, call.settings)
             )
     return OwnCall(call, partial(_describe, call, asked))
+
+
+def _labels(encoder: Any) -> Any:
+    # Until 4.0 the model's configuration said it alone.
+    return getattr(encoder, "num_labels", None) or getattr(getattr(encoder, "config", None), "num_labels", 1)
 
 
 def _model(encoder: Any) -> Attributes:

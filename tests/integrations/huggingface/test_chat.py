@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import inspect
 from typing import Any
 
 import pytest
@@ -79,7 +78,7 @@ def test_a_stream_is_read_along_and_stays_a_generator(traced: SpanRecorder, clie
     options: Any = {"include_usage": True}
     stream = client.chat_completion(QUESTION, model=MODEL, stream=True, stream_options=options)
 
-    assert inspect.isgenerator(stream)
+    assert type(stream).__name__ == "generator"
     assert traced.all() == []
     said = "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices)
     assert said == ANSWER
@@ -148,7 +147,7 @@ async def test_async_chat_is_the_same_span(traced: SpanRecorder, aclient: AsyncI
 async def test_an_async_stream_is_read_along(traced: SpanRecorder, aclient: AsyncInferenceClient) -> None:
     stream: Any = await aclient.chat_completion(QUESTION, model=MODEL, stream=True)
 
-    assert inspect.isasyncgen(stream)
+    assert type(stream).__name__ == "async_generator"
     said = "".join([chunk.choices[0].delta.content or "" async for chunk in stream])
     assert said == ANSWER
     assert_answered(traced)

@@ -12,6 +12,7 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from groundtrace.fingerprint import embedding_fingerprint
 from groundtrace_integrations.sentence_transformers import SentenceTransformersInstrumentor
+from tests.integrations.torch.versions import needs_encode_query
 from tests.span_recorder import SpanRecorder
 
 pytestmark = [pytest.mark.verify, pytest.mark.filterwarnings("ignore::FutureWarning")]
@@ -122,7 +123,7 @@ def asymmetric(minilm: Any) -> Any:
     return SentenceTransformer(name_of(minilm), prompts=prompts, device="cpu")
 
 
-@pytest.mark.skipif("not hasattr(__import__('sentence_transformers').SentenceTransformer, 'encode_query')")
+@needs_encode_query
 def test_queries_and_passages_are_one_span_each_in_one_space(traced: SpanRecorder, asymmetric: Any) -> None:
     asymmetric.encode_query(TEXTS[0])
     asymmetric.encode_document(TEXTS)
@@ -241,7 +242,7 @@ def test_a_fault_of_ours_reaches_nobody(
 
 
 def test_langchains_encoder_above_it_is_one_step_in_the_same_space(traced: SpanRecorder, minilm: Any) -> None:
-    from langchain_huggingface import HuggingFaceEmbeddings
+    HuggingFaceEmbeddings = pytest.importorskip("langchain_huggingface").HuggingFaceEmbeddings  # noqa: N806
 
     from groundtrace_integrations.langchain import LangChainInstrumentor
 

