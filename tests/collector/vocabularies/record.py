@@ -164,7 +164,7 @@ def _client(base_url: str) -> None:
 
     client = openai.OpenAI(api_key="stub", base_url=base_url, max_retries=0)
     vector = client.embeddings.create(model="embed-small-1", input=QUESTION).data[0].embedding
-    collection = chromadb.EphemeralClient().create_collection("help")
+    collection: Any = chromadb.EphemeralClient().create_collection("help")
     vectors = [[0.1, 0.2, 0.3], [0.9, 0.1, 0.1], [0.2, 0.8, 0.2]]
     collection.add(ids=list(PASSAGES), documents=list(PASSAGES.values()), embeddings=vectors)
     found = collection.query(query_embeddings=[vector], n_results=2)
