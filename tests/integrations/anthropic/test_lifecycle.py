@@ -149,6 +149,7 @@ def test_many_calls_leave_no_context_behind(traced: SpanRecorder, client: anthro
     assert len(traced.all()) == len(traced.trace_ids()) == 60
 
 
+@pytest.mark.verify
 def test_instrument_does_not_import_the_library_and_traces_it_once_it_is() -> None:
     program = """
         import sys

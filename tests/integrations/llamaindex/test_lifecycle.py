@@ -144,6 +144,7 @@ async def test_mixed_calls_leave_no_context_behind(traced: SpanRecorder) -> None
     assert len(traced.roots()) == len(traced.trace_ids()) == 60
 
 
+@pytest.mark.verify
 def test_instrument_does_not_import_the_library_and_traces_it_once_it_is() -> None:
     program = """
         import sys, warnings
