@@ -12,7 +12,7 @@ def field(source: Any, name: str) -> Any:
     Asked forty times a call: to ask a pydantic model for what it lacks costs it an exception, thirty
     times as long as to look into its ``__dict__``.
     """
-    kind = type(source)
+    kind: Any = type(source)
     if kind is dict or _is_mapping(kind):
         return source.get(name)
     values = getattr(source, "__dict__", None)
