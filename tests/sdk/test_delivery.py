@@ -1,0 +1,85 @@
+"""Delivery without a spool: sent again for a while, kept within bounds, and never at the app's cost."""
+
+import socket
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.sdk.conftest import Ended, StubCollector
+
+RunApp = Callable[..., Ended]
+
+
+@pytest.fixture
+def hanging() -> Iterator[str]:
+    """A collector that takes connections and never answers."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen(64)
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_a_busy_collector_is_asked_again_a_little_later(otlp: StubCollector, run_app: RunApp) -> None:
+    class BusyOnce(list):  # type: ignore[type-arg]
+        def append(self, request: object) -> None:
+            otlp.status = 503 if not self else 200
+            super().append(request)
+
+    otlp.received = BusyOnce()
+    ended = run_app(f"""
+        import groundtrace
+        groundtrace.instrument({otlp.url!r})
+        with groundtrace.chain("one"): pass
+        print(groundtrace.flush())
+    """)
+
+    assert (ended.stdout, ended.stderr) == ("True\n", "")
+    first, second = otlp.traces()
+    assert first.body == second.body
+
+
+def test_a_collector_that_hangs_takes_neither_time_nor_memory_of_the_app(
+    hanging: str, run_app: RunApp
+) -> None:
+    ended = run_app(
+        f"""
+        import gc, time, groundtrace
+        from opentelemetry.sdk.trace import ReadableSpan
+        groundtrace.instrument({hanging!r})
+        slowest = 0.0
+        for _ in range(4_000):
+            began = time.perf_counter()
+            with groundtrace.chain(): pass
+            slowest = max(slowest, time.perf_counter() - began)
+        print(slowest < 0.5)
+        print(sum(isinstance(kept, ReadableSpan) for kept in gc.get_objects()) < 2 * (1_000 + 512))
+        """,
+        OTEL_BSP_MAX_QUEUE_SIZE="1000",
+        OTEL_EXPORTER_OTLP_TIMEOUT="1",
+    )
+
+    assert (ended.returncode, ended.stdout) == (0, "True\nTrue\n")
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("no spans reach the collector")
+    assert ended.seconds < 12
+
+
+def test_a_forked_child_is_not_held_up_by_what_its_parent_waits_for(hanging: str, run_app: RunApp) -> None:
+    ended = run_app(
+        f"""
+        import os, sys, time, groundtrace
+        groundtrace.instrument({hanging!r})
+        for _ in range(600):
+            with groundtrace.chain(): pass
+        time.sleep(0.3)  # the exporting thread waits for an answer, and holds what it holds
+        child = os.fork()
+        if child == 0:
+            began = time.perf_counter()
+            with groundtrace.chain(): pass
+            os._exit(time.perf_counter() - began > 0.5)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        """,
+        OTEL_EXPORTER_OTLP_TIMEOUT="1",
+    )
+
+    assert ended.stdout == "0\n"
