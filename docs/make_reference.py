@@ -42,11 +42,17 @@ def reference() -> str:
 def _commands(command: click.Command, path: str) -> Iterator[str]:
     context = click.Context(command, info_name=path)
     if isinstance(command, click.Group):
+        if command.invoke_without_command:
+            yield _command(command, context, path)
         for name in command.list_commands(context):
             child = command.get_command(context, name)
             if child is not None:
                 yield from _commands(child, f"{path} {name}")
         return
+    yield _command(command, context, path)
+
+
+def _command(command: click.Command, context: click.Context, path: str) -> str:
     options = [
         f"- `{', '.join(option.opts)}`: {option.help}"
         for option in command.params
@@ -54,7 +60,7 @@ def _commands(command: click.Command, path: str) -> Iterator[str]:
     ]
     usage = " ".join([path, *command.collect_usage_pieces(context)])
     text = inspect.cleandoc(command.help or "").split("\f")[0]
-    yield "\n\n".join(part for part in (f"### `{usage}`", text, "\n".join(options)) if part)
+    return "\n\n".join(part for part in (f"### `{usage}`", text, "\n".join(options)) if part)
 
 
 def _endpoints() -> Iterator[str]:

@@ -1,0 +1,1 @@
+"""Tables that users bring: scores from a CSV or Parquet file."""
