@@ -115,7 +115,7 @@ async def _scope(asked: RunRequest, dispatcher: Dispatcher, caller: Caller) -> S
             "job_not_found",
             f"there is no job {asked.job!r}; `groundtrace jobs list` shows those there are",
         )
-    given = asked.model_dump(include={"evaluators", "where", "sample"})
+    given = asked.model_dump(include={"evaluators", "where", "sample", "always"})
     given["project"] = caller.project_of(asked.project)
     try:
         scope = Scope.model_validate(given)

@@ -46,6 +46,7 @@ def list_evaluators(*, as_json: bool) -> None:
 @click.option(
     "--sample", type=float, default=1.0, show_default=True, help="Share of the traces, by trace id."
 )
+@click.option("--always", metavar="EXPRESSION", help='These whatever the sample: "score.groundedness < 0.3".')
 @click.option("--project", metavar="P", help="Only this project. [all but groundtrace's own]")
 @click.option("--url", metavar="URL", help="The collector. [GROUNDTRACE_URL, else http://127.0.0.1:4318]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -58,6 +59,7 @@ def run(
     since: str | None,
     until: str | None,
     sample: float,
+    always: str | None,
     project: str | None,
     url: str | None,
     *,
@@ -71,7 +73,13 @@ def run(
     from groundtrace_collector.jobs.protocol import RunRequest
 
     request = RunRequest(
-        evaluators=(evaluator,), where=where, project=project, sample=sample, since=since, until=until
+        evaluators=(evaluator,),
+        where=where,
+        project=project,
+        sample=sample,
+        always=always,
+        since=since,
+        until=until,
     )
     status = run_here(url, request)
     if as_json:

@@ -36,6 +36,7 @@ def command() -> None:
 @click.option(
     "--sample", type=float, default=1.0, show_default=True, help="Share of the traces, by trace id."
 )
+@click.option("--always", metavar="EXPRESSION", help='These whatever the sample: "score.groundedness < 0.3".')
 @click.option(
     "--every", default=DEFAULT_EVERY, show_default=True, help="30s, 5m, 1h, or cron in UTC: '0 3 * * *'."
 )
@@ -47,6 +48,7 @@ def add(
     evaluators: tuple[str, ...],
     where: str | None,
     sample: float,
+    always: str | None,
     every: str,
     project: str | None,
     url: str | None,
@@ -59,6 +61,7 @@ def add(
         "evaluators": list(evaluators),
         "where": where,
         "sample": sample,
+        "always": always,
         "every": every,
         "project": project,
         "state": "active",
@@ -140,6 +143,7 @@ def _paragraph(job: Json) -> str:
     conditions = [f"where {job['where']}"] if job["where"] else []
     conditions += [f"project {job['project']}"] if job["project"] else []
     conditions += [f"sample {job['sample']:g}"] if job["sample"] < 1 else []
+    conditions += [f"always {job['always']}"] if job["always"] else []
     lines = [
         f"{job['name']}  {job['state']}, every {job['every']}: {', '.join(job['evaluators'])}",
         *[f"  {condition}" for condition in conditions],

@@ -9,6 +9,7 @@ SELECT
             '^(retrieval\\.documents|reranker\\.(in|out)put_documents)\\.[0-9]{1,4}\\.document\\.(id|content|score)$')),
         SpanAttributes
     ) AS Documents,
+    SpanAttributes['retrieval.score_sense'] = 'distance' AS IsDistance,
     arrayFilter(name -> name IN ('db.query.result', 'db.search.result'), Events.Name) AS EventNames,
     arrayFilter((attributes, name) -> name IN ('db.query.result', 'db.search.result'), Events.Attributes, Events.Name) AS EventAttributes
 FROM otel_traces

@@ -7,6 +7,8 @@ SELECT
     Answer,
     RetrievedIds,
     GoldIds,
+    CacheHit,
+    Metadata['expected_answer'] AS Expected,
     toUnixTimestamp64Nano(FirstSpanAt) AS FirstNs,
     toUnixTimestamp64Nano(LastSpanAt) AS LastNs
 FROM traces FINAL

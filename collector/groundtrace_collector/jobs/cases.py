@@ -1,11 +1,11 @@
-"""Cases for evaluators: a batch of traces with their texts, in two statements."""
+"""Cases for evaluators: a batch of traces with their texts, in two statements, or three where a cache answered."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from groundtrace_collector.jobs.board import Task
-from groundtrace_collector.jobs.context import Passage, RetrievalSpan, context_documents
+from groundtrace_collector.jobs.context import RetrievalSpan, context_documents, retrieved_scores
 from groundtrace_collector.jobs.protocol import CaseMessage, EvaluatorRef
 from groundtrace_collector.store.sql import statement
 from groundtrace_collector.store.store import Store
@@ -24,8 +24,9 @@ async def build_cases(store: Store, tasks: Sequence[Task]) -> list[CaseMessage]:
         wanted[((task.project, task.trace_id), task.input_hash)].append(ref)
     rows = await _traces(store, sorted({trace for trace, _ in wanted}))
     documents = await _documents(store, rows)
+    cached = await _cached_queries(store, rows)
     return [
-        _case(rows[trace], context_documents(documents[trace]), refs)
+        _case(rows[trace], documents[trace], cached.get(trace), refs)
         for (trace, input_hash), refs in wanted.items()
         if trace in rows and rows[trace]["InputHash"] == input_hash
     ]
@@ -42,15 +43,27 @@ async def _documents(
     """What each trace's spans say of documents, span by span, earliest first."""
     documents: defaultdict[_Trace, list[RetrievalSpan]] = defaultdict(list)
     if traces:
-        bounds = {
-            "first_ns": min(row["FirstNs"] for row in traces.values()),
-            "last_ns": max(row["LastNs"] for row in traces.values()),
-        }
-        for row in await store.query(statement(__package__, "case_documents"), _bound(list(traces)) | bounds):
+        for row in await store.query(statement(__package__, "case_documents"), _within(traces)):
             events = list(zip(row["EventNames"], row["EventAttributes"], strict=True))
-            span = RetrievalSpan(row["Kind"], row["Documents"], events)
+            span = RetrievalSpan(row["Kind"], row["Documents"], events, is_distance=row["IsDistance"])
             documents[row["Project"], row["TraceId"]].append(span)
     return documents
+
+
+async def _cached_queries(store: Store, traces: Mapping[_Trace, Mapping[str, Any]]) -> dict[_Trace, str]:
+    """The query that was answered before, of the traces that a cache answered."""
+    hits = {trace: row for trace, row in traces.items() if row["CacheHit"]}
+    if not hits:
+        return {}
+    rows = await store.query(statement(__package__, "case_cached"), _within(hits))
+    return {(row["Project"], row["TraceId"]): row["CachedQuery"] for row in rows}
+
+
+def _within(traces: Mapping[_Trace, Mapping[str, Any]]) -> dict[str, object]:
+    return _bound(list(traces)) | {
+        "first_ns": min(row["FirstNs"] for row in traces.values()),
+        "last_ns": max(row["LastNs"] for row in traces.values()),
+    }
 
 
 def _bound(traces: Sequence[_Trace]) -> dict[str, object]:
@@ -60,7 +73,13 @@ def _bound(traces: Sequence[_Trace]) -> dict[str, object]:
     }
 
 
-def _case(row: Mapping[str, Any], context: Sequence[Passage], refs: Sequence[EvaluatorRef]) -> CaseMessage:
+def _case(
+    row: Mapping[str, Any],
+    spans: Sequence[RetrievalSpan],
+    cached_query: str | None,
+    refs: Sequence[EvaluatorRef],
+) -> CaseMessage:
+    context = context_documents(spans)
     return CaseMessage(
         project=row["Project"],
         trace_id=row["TraceId"],
@@ -69,7 +88,10 @@ def _case(row: Mapping[str, Any], context: Sequence[Passage], refs: Sequence[Eva
         context=tuple(passage.content for passage in context),
         context_ids=tuple(passage.document_id for passage in context),
         answer=row["Answer"] or None,
+        expected=row["Expected"] or None,
+        cached_query=cached_query,
         retrieved_ids=tuple(row["RetrievedIds"]),
+        retrieved_scores=retrieved_scores(spans, row["RetrievedIds"]),
         relevant_ids=tuple(row["GoldIds"]),
         evaluators=tuple(refs),
     )

@@ -1,7 +1,7 @@
 """A change to a job, as the API takes it: a new job, other conditions, another state."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -9,6 +9,8 @@ from groundtrace_collector.errors import ApiError
 from groundtrace_collector.jobs.catalog import versions_of
 from groundtrace_collector.jobs.job import Job, JobSpec, JobState, Scope
 from groundtrace_collector.query.where import compile_where
+
+_MAY_BE_NONE: Final = frozenset({"where", "always", "project"})
 
 
 class JobChange(BaseModel):
@@ -20,6 +22,7 @@ class JobChange(BaseModel):
     evaluators: tuple[str, ...] | None = None
     where: str | None = None
     sample: float | None = None
+    always: str | None = None
     every: str | None = None
     project: str | None = None
     state: Literal["active", "paused", "removed"] | None = None
@@ -39,7 +42,7 @@ def changed_job(job: Job | None, change: JobChange, *, cursor: int, now: datetim
     given = {
         name: getattr(change, name)
         for name in change.model_fields_set - {"name", "state"}
-        if name in ("where", "project") or getattr(change, name) is not None
+        if name in _MAY_BE_NONE or getattr(change, name) is not None
     }
     kept = {} if job is None else job.spec.model_dump()
     try:
@@ -78,5 +81,6 @@ def visible_job(job: Job | None, change: JobChange, project: str | None) -> Job 
 def check_scope(scope: Scope) -> None:
     """Raise ApiError (400) for an unknown evaluator or a where-expression that is not one."""
     versions_of(scope.evaluators)
-    if scope.where is not None:
-        compile_where(scope.where)
+    for text in (scope.where, scope.always):
+        if text is not None:
+            compile_where(text)

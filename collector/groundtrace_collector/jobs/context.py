@@ -1,5 +1,6 @@
 """The context of an answer: which passages the generator was given, from document attributes of spans."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,18 +18,23 @@ _KEY: Final = re.compile(rf"({'|'.join(map(re.escape, _STAGES))})\.(\d{{1,4}})\.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passage:
-    """A document as one span names it; either part may be ''."""
+    """A document as one span names it; either text may be ''. ``score`` is None where it is no finite number."""
 
     document_id: str = ""
     content: str = ""
+    score: float | None = None
 
 
 class RetrievalSpan(NamedTuple):
-    """A span that found or sorted documents: its kind, and what it says of them."""
+    """A span that found or sorted documents: its kind, and what it says of them.
+
+    ``is_distance``: its scores are distances, the lower the nearer.
+    """
 
     kind: str
     attributes: Mapping[str, str]
     events: Sequence[Event] = ()
+    is_distance: bool = False
 
 
 def context_passages(spans: Iterable[RetrievalSpan]) -> tuple[str, ...]:
@@ -64,6 +70,19 @@ def context_documents(spans: Iterable[RetrievalSpan]) -> tuple[Passage, ...]:
     return tuple(passage for passage in found if passage.content)
 
 
+def retrieved_scores(spans: Iterable[RetrievalSpan], ids: Sequence[str]) -> tuple[float, ...]:
+    """The last RETRIEVER's scores of ``ids``, in their order, higher is nearer: a distance is turned round.
+
+    Empty where that span names other documents, or not the score of each.
+    """
+    last = next((span for span in reversed(list(spans)) if span.kind == "RETRIEVER"), None)
+    found = stages_of(last).get("retrieved", []) if last else []
+    scores = [each.score for each in found if each.score is not None]
+    if last is None or len(scores) != len(found) or [each.document_id for each in found] != list(ids):
+        return ()
+    return tuple(-score if last.is_distance else score for score in scores)
+
+
 def stages_of(span: RetrievalSpan) -> dict[str, list[Passage]]:
     """One span's documents by stage, best first: OpenInference's flat keys, else another vocabulary's."""
     stages: dict[str, dict[int, dict[str, str]]] = {}
@@ -79,4 +98,16 @@ def stages_of(span: RetrievalSpan) -> dict[str, list[Passage]]:
 
 
 def _passage(fields: Mapping[str, str]) -> Passage:
-    return Passage(document_id=fields.get("id", ""), content=fields.get("content", ""))
+    return Passage(
+        document_id=fields.get("id", ""),
+        content=fields.get("content", ""),
+        score=_number(fields.get("score", "")),
+    )
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None

@@ -29,6 +29,8 @@ class Scope(BaseModel):
 
     ``where`` is a where-expression, ``sample`` a share in (0, 1] picked by the hash of the trace id, so
     that the same traces are picked every time, by every job, and a smaller share is part of a larger one.
+    ``always`` is a where-expression too: of the traces of ``where``, those it matches are taken whatever the
+    sample says.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,6 +38,7 @@ class Scope(BaseModel):
     evaluators: Annotated[tuple[str, ...], Field(min_length=1, max_length=50)]
     where: str | None = None
     sample: float = 1.0
+    always: str | None = None
     project: str | None = None
 
     @field_validator("evaluators")
@@ -43,7 +46,7 @@ class Scope(BaseModel):
     def _once_each(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(names))
 
-    @field_validator("where", "project")
+    @field_validator("where", "always", "project")
     @classmethod
     def _blank_is_none(cls, text: str | None) -> str | None:
         return (text or "").strip() or None

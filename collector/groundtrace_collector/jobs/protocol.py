@@ -42,7 +42,13 @@ class CaseMessage(_Message):
     context_ids: tuple[str, ...] = ()
     """The id of each passage, '' where it has none."""
     answer: str | None
+    expected: str | None = None
+    """The answer that was hoped for, of the metadata's ``expected_answer``."""
+    cached_query: str | None = None
+    """The earlier query whose answer a semantic cache handed out."""
     retrieved_ids: tuple[str, ...]
+    retrieved_scores: tuple[float, ...] = ()
+    """Of each of ``retrieved_ids``, higher is nearer; empty where one is not known."""
     relevant_ids: tuple[str, ...]
     evaluators: tuple[EvaluatorRef, ...]
 
@@ -129,5 +135,6 @@ class RunRequest(_Message):
     where: str | None = None
     project: str | None = None
     sample: float = 1.0
+    always: str | None = None
     since: str | None = None
     until: str | None = None

@@ -33,6 +33,7 @@ def describe(job: Job) -> Json:
         "evaluators": list(spec.evaluators),
         "where": spec.where,
         "sample": spec.sample,
+        "always": spec.always,
         "every": spec.every,
         "project": spec.project,
         "state": job.state.value,

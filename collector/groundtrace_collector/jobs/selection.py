@@ -90,7 +90,8 @@ class Selection:
         return Window(from_seq=max(0, cursor - reread_us))
 
     def _names(self) -> frozenset[str]:
-        return where.compile_where(self.scope.where).names if self.scope.where else frozenset()
+        texts = filter(None, (self.scope.where, self.scope.always))
+        return frozenset().union(*(where.compile_where(text).names for text in texts))
 
     def _tasks(self, row: Row) -> list[Task]:
         return [
@@ -125,9 +126,6 @@ def _conditions(scope: Scope, window: Window, now: datetime) -> tuple[str, dict[
     """What limits a scope beside its window, as SQL over columns of `traces` with its bound values."""
     conditions = ["1"]
     parameters: dict[str, object] = {}
-    if scope.sample < 1.0:
-        conditions.append("cityHash64(TraceId) < {sample_bound:UInt64}")
-        parameters["sample_bound"] = int(scope.sample * 2**64)
     if scope.project is not None:
         conditions.append("Project = {project:String}")
         parameters["project"] = scope.project
@@ -135,9 +133,17 @@ def _conditions(scope: Scope, window: Window, now: datetime) -> tuple[str, dict[
         if bound_ns is not None:
             conditions.append(f"StartedAt {comparison} fromUnixTimestamp64Nano({{{name}_ns:Int64}})")
             parameters[f"{name}_ns"] = bound_ns
+    bounds = where.Scope(project=scope.project, since_ns=window.since_ns)
     if scope.where is not None:
-        bounds = where.Scope(project=scope.project, since_ns=window.since_ns)
         condition = where.compile_where(scope.where, scope=bounds, now=now)
         conditions.append(f"({condition.sql})")
         parameters |= condition.parameters
+    if scope.sample < 1.0:
+        taken = ["cityHash64(TraceId) < {sample_bound:UInt64}"]
+        parameters["sample_bound"] = int(scope.sample * 2**64)
+        if scope.always is not None:
+            condition = where.compile_where(scope.always, scope=bounds, now=now, prefix="always")
+            taken.append(f"ifNull({condition.sql}, false)")
+            parameters |= condition.parameters
+        conditions.append(f"({' OR '.join(taken)})")
     return " AND ".join(conditions), parameters

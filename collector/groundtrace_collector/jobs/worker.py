@@ -166,7 +166,10 @@ def score_cases(
             context=message.context,
             context_ids=message.context_ids,
             answer=message.answer,
+            expected=message.expected,
+            cached_query=message.cached_query,
             retrieved_ids=message.retrieved_ids,
+            retrieved_scores=message.retrieved_scores,
             relevant_ids=message.relevant_ids,
         )
         for ref in message.evaluators:

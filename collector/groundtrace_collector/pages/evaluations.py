@@ -104,6 +104,7 @@ def job_row(job: Mapping[str, Any], now: datetime) -> JobRow:
         f"project {job['project']}" if job["project"] else "",
         job["where"] or "",
         f"{formats.significant(100 * job['sample'])} % of the traces" if job["sample"] < 1 else "",
+        f"always {job['always']}" if job["always"] else "",
     ]
     return JobRow(
         name=one_line(job["name"], 80),

@@ -1,5 +1,6 @@
 """Settled traces written straight into a store, with exact sequences and times of arrival."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -47,9 +48,10 @@ class Traces:
         input_hash: int = 1,
         has_root: bool = True,
         seq: int | None = None,
+        spans: Sequence[Mapping[str, str]] = (),
         **columns: Any,
     ) -> None:
-        """One trace an id, with a RETRIEVER span that carries the documents."""
+        """One trace an id, with a RETRIEVER span that carries the documents, or spans of these attributes."""
         at = seq or self.clock.seq
         trace = {
             "Project": project,
@@ -71,15 +73,20 @@ class Traces:
         }
         attributes |= {"openinference.span.kind": "RETRIEVER", "openinference.project.name": project}
         await self.store.insert("traces", [trace | {"TraceId": each} for each in trace_ids])
+        for place, each in enumerate(spans or [attributes]):
+            await self._put_span(trace_ids, str(place), {"openinference.project.name": project} | dict(each))
+
+    async def _put_span(self, trace_ids: Sequence[str], suffix: str, attributes: Mapping[str, str]) -> None:
         # With a list of columns, as OpenTelemetry's exporter inserts: the others are made from these.
         await self.store.command(
             "INSERT INTO otel_traces (Timestamp, TraceId, SpanId, SpanAttributes)"
-            " SELECT fromUnixTimestamp64Nano({at:Int64}), id, id,"
+            " SELECT fromUnixTimestamp64Nano({at:Int64}), id, concat(id, {suffix:String}),"
             " mapFromArrays({names:Array(String)}, {values:Array(String)})"
             " FROM (SELECT arrayJoin({ids:Array(String)}) AS id)",
             {
                 "at": int(START.timestamp()) * 10**9,
                 "ids": list(trace_ids),
+                "suffix": suffix,
                 "names": list(attributes),
                 "values": list(attributes.values()),
             },

@@ -5,7 +5,13 @@ from collections.abc import Mapping
 
 import pytest
 
-from groundtrace_collector.jobs.context import Passage, RetrievalSpan, context_documents, context_passages
+from groundtrace_collector.jobs.context import (
+    Passage,
+    RetrievalSpan,
+    context_documents,
+    context_passages,
+    retrieved_scores,
+)
 
 
 def flat(prefix: str, *documents: Mapping[str, str]) -> dict[str, str]:
@@ -125,3 +131,27 @@ def test_openllmetrys_retrievers_list_their_documents_as_json() -> None:
     assert context_documents([RetrievalSpan("RETRIEVER", {"traceloop.entity.output": output})]) == (
         Passage(document_id="a.md", content="A"), Passage(content="B"),
     )  # fmt: skip
+
+
+def scored(*scores: str, distance: bool = False, kind: str = "RETRIEVER") -> RetrievalSpan:
+    documents = [{"id": f"d{place}", "score": score} for place, score in enumerate(scores)]
+    return RetrievalSpan(kind, flat("retrieval.documents", *documents), is_distance=distance)
+
+
+@pytest.mark.parametrize(
+    ("spans", "expected"),
+    [
+        pytest.param([scored("0.9", "0.1")], (0.9, 0.1), id="as-they-stand"),
+        pytest.param([scored("0.1", "0.9", distance=True)], (-0.1, -0.9), id="distances-turned-round"),
+        pytest.param([scored("1", "2"), scored("0.9", "0.1")], (0.9, 0.1), id="of-the-last"),
+        pytest.param([scored("0.9", "")], (), id="one-without"),
+        pytest.param([scored("0.9", "nan")], (), id="not-a-number"),
+        pytest.param([scored("0.9")], (), id="other-documents"),
+        pytest.param([scored("0.9", "0.1", kind="RERANKER")], (), id="no-retriever"),
+        pytest.param([], (), id="no-span"),
+    ],
+)
+def test_scores_of_the_retrieved_are_higher_where_nearer(
+    spans: list[RetrievalSpan], expected: tuple[float, ...]
+) -> None:
+    assert retrieved_scores(spans, ["d0", "d1"]) == expected

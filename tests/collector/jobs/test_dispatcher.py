@@ -309,3 +309,28 @@ async def test_a_job_that_another_collector_removed_is_left_within_half_a_minute
 
     assert await due.work() == []
     assert await due.dispatcher.jobs() == []
+
+
+async def test_a_case_holds_expected_answer_scores_and_the_query_that_a_cache_answered(
+    office: Office, traces: Traces, clock: Clock
+) -> None:
+    await office.job(evaluators=["groundedness"])
+    spans = [
+        {"retrieval.documents.0.document.id": "d0", "retrieval.documents.0.document.score": "0.25",
+         "retrieval.documents.1.document.id": "d1", "retrieval.documents.1.document.score": "0.75",
+         "retrieval.score_sense": "distance", "openinference.span.kind": "RETRIEVER"},
+        {"groundtrace.cache.hit": "true", "groundtrace.cache.query": "refund how long?",
+         "openinference.span.kind": "CHAIN"},
+    ]  # fmt: skip
+    await traces.put("t1", documents=(), RetrievedIds=["d0", "d1"], CacheHit=True,
+                     Metadata={"expected_answer": "30 days"}, spans=spans)  # fmt: skip
+    await traces.put("t2")
+    clock.forward(ROOT_WAIT_S)
+
+    cases = {case.trace_id: case for case in (await office.claim()).cases}
+
+    held = cases["t1"]
+    assert (held.expected, held.cached_query) == ("30 days", "refund how long?")
+    assert held.retrieved_scores == (-0.25, -0.75)
+    plain = cases["t2"]
+    assert (plain.expected, plain.cached_query, plain.retrieved_scores) == (None, None, ())

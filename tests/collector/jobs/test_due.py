@@ -345,3 +345,40 @@ async def test_inputs_that_can_no_longer_be_scored_take_their_old_score_away(
     rows = await office.store.query("SELECT Score, Status FROM scores FINAL")
 
     assert [(row["Score"], row["Status"]) for row in rows] == [(None, "abstained")]
+
+
+async def test_always_takes_traces_that_the_sample_leaves_out_and_none_that_where_leaves_out(
+    office: Office, traces: Traces, clock: Clock
+) -> None:
+    ids = [f"t{number}" for number in range(40)]
+    await office.job("tenth", sample=0.1)
+    for number, trace_id in enumerate(ids):
+        await traces.put(trace_id, Route="main" if number % 2 else "", DurationNs=number * 1_000_000)
+    clock.forward(ROOT_WAIT_S)
+    sampled = set(await office.work())
+    assert 0 < len(sampled) < 20
+
+    job = await office.job("watch", evaluators=["context_relevance"], sample=0.1, where="route = 'main'",
+                           always="duration_ms >= 30")  # fmt: skip
+    await office.dispatcher.start_run(job.spec, job="watch", since_ns=None, until_ns=None)
+
+    main = set(ids[1::2])
+    assert set(await office.work()) == main & (sampled | set(ids[30:]))
+
+
+async def test_a_score_that_comes_later_makes_a_trace_one_that_is_always_taken(
+    office: Office, traces: Traces, clock: Clock
+) -> None:
+    await office.job(
+        "watch", evaluators=["context_relevance"], sample=1e-9, always="score.groundedness < 0.6"
+    )
+    await traces.put("t1", "t2")
+    clock.forward(ROOT_WAIT_S)
+    assert await office.work() == []
+
+    clock.forward(REREAD_US / 1_000_000)
+    cheap = (await office.job("cheap")).spec
+    await office.dispatcher.start_run(cheap, job="cheap", since_ns=None, until_ns=None)
+
+    # Once by the run of the cheap job, and then, since that scored 0.5, by the job that watches.
+    assert await office.work() == ["t1", "t2", "t1", "t2"]
