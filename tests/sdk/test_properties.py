@@ -20,6 +20,8 @@ from groundtrace.steps.recognise import find_documents, find_reranked
 from groundtrace.steps.replies import find_messages, find_reply
 from groundtrace.text import encodable
 
+TRACER = TracerProvider(shutdown_on_exit=False).get_tracer("t")
+
 # Lone surrogates, too: badly decoded files are full of them.
 text = st.text(st.characters())
 anything: st.SearchStrategy[Any] = st.recursive(
@@ -98,8 +100,7 @@ def test_genai_messages_are_json(messages: list[dict[str, str]]) -> None:
 def test_spans_with_these_attributes_can_be_encoded(
     found: list[Document], value: object, settings: TraceSettings
 ) -> None:
-    provider = TracerProvider(shutdown_on_exit=False)
-    span = provider.get_tracer("t").start_span("s")
+    span = TRACER.start_span("s")
     span.set_attributes(document_attributes("retrieval.documents", found, settings))
     span.set_attributes(input_attributes(value, settings))
 
