@@ -41,6 +41,7 @@ from groundtrace_evaluators.groundedness import Groundedness
 from groundtrace_evaluators.hallucination_score import HallucinationScore
 from groundtrace_evaluators.margin import Margin, ScoreMargin, score_margin
 from groundtrace_evaluators.ndcg import NdcgAtK, ndcg_at_k
+from groundtrace_evaluators.proof import Proof, proof
 from groundtrace_evaluators.recall import RecallAtK, recall_at_k
 from groundtrace_evaluators.reciprocal_rank import ReciprocalRank, reciprocal_rank
 from groundtrace_evaluators.refusal import Refusal
@@ -70,6 +71,7 @@ __all__ = [
     "Margin",
     "NdcgAtK",
     "OwnEvaluator",
+    "Proof",
     "RecallAtK",
     "ReciprocalRank",
     "Refusal",
@@ -89,6 +91,7 @@ __all__ = [
     "get",
     "names",
     "ndcg_at_k",
+    "proof",
     "recall_at_k",
     "reciprocal_rank",
     "score_margin",
