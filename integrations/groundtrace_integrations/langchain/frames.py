@@ -22,6 +22,7 @@ from groundtrace.semconv import SpanKind
 from groundtrace_integrations.langchain.runs import RUN_KEY, Run
 from groundtrace_integrations.langchain.tracer import RunTracer
 from groundtrace_integrations.patches import Method, Wrap
+from groundtrace_integrations.stepping import stepped
 
 _SLOT_KEY: Final = create_key("groundtrace-langchain-slot")
 
@@ -140,35 +141,11 @@ def around_stream(tracer: RunTracer, kind: SpanKind) -> Wrap:
             if tracer.off:
                 yield from inner
                 return
-            slot = Slot(kind, self)
-            step: Callable[[], Any] = functools.partial(next, inner)
-            try:
-                while True:
-                    try:
-                        chunk = _stepped(slot, step)
-                    except StopIteration:
-                        return
-                    step = functools.partial(next, inner)
-                    try:
-                        yield chunk
-                    except GeneratorExit:
-                        raise
-                    except BaseException as thrown:  # noqa: BLE001 - handed on, as yield from does
-                        step = functools.partial(inner.throw, thrown)
-            finally:
-                _stepped(slot, inner.close)
+            yield from stepped(inner, Slot(kind, self).context)
 
         return stream
 
     return wrap
-
-
-def _stepped(slot: Slot, step: Callable[[], Any]) -> Any:
-    token = attach(slot.context())
-    try:
-        return step()
-    finally:
-        detach_quietly(token)
 
 
 def around_async_stream(tracer: RunTracer, kind: SpanKind) -> Wrap:

@@ -44,7 +44,8 @@ class GroundtraceSpanHandler(BaseSpanHandler[Any]):
         with guarded("starting a LlamaIndex step's span"):
             if self._tracer.off:
                 return
-            method, cls = _method(id_), type(instance)
+            method = _method(id_)
+            cls: Any = type(instance)
             # Before 0.13 the id names the class that a method was inherited from.
             name = id_.partition("-")[0] if instance is None else f"{cls.__name__}.{method}"
             step = self._tracer.enter(id_, parent_id, role_of(cls, method), name, instance)

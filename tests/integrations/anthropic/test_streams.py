@@ -195,7 +195,7 @@ def test_a_raw_response_is_read_by_us_and_by_the_app(
 
     assert raw.headers["x-request-id"] == "req_1"
     message = raw.parse()
-    assert message.content[0].text == ANSWER  # type: ignore[union-attr]
+    assert message.content[0].text == ANSWER
     assert said(traced.one()) == ANSWER
 
 
@@ -221,6 +221,6 @@ def test_a_streaming_response_ends_when_it_is_closed(
     traced: SpanRecorder, client: anthropic.Anthropic
 ) -> None:
     with client.messages.with_streaming_response.create(**ASKED) as response:
-        assert response.parse().content[0].text == ANSWER  # type: ignore[union-attr]
+        assert response.parse().content[0].text == ANSWER
 
     assert said(traced.one()) == ANSWER

@@ -25,8 +25,9 @@ class AwayModel(FakeListChatModel):
         raise ConnectionError("away")
 
     async def _astream(self, *args: Any, **kwargs: Any) -> Any:
-        raise ConnectionError("away")
-        yield
+        for word in self.responses:
+            raise ConnectionError(f"away: {word}")
+            yield  # type: ignore[unreachable] # makes it a generator
 
 
 def answering() -> Runnable[Any, Any]:

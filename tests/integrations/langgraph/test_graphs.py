@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import operator
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any, TypedDict
 
@@ -30,7 +29,7 @@ class State(TypedDict):
 ASKED: Any = {"question": "capital of France?", "notes": []}
 
 
-def noting(name: str) -> Callable[[State], dict[str, Any]]:
+def noting(name: str) -> Any:
     def node(state: State) -> dict[str, Any]:  # noqa: ARG001
         return {"notes": [name]}
 
@@ -43,7 +42,7 @@ def graph(*edges: tuple[str, str], name: str | None = None, checkpointer: Any = 
         builder.add_node(node, action)
     for one, other in edges:
         builder.add_edge(one, other)
-    return builder.compile(checkpointer=checkpointer, **({"name": name} if name else {}))
+    return builder.compile(checkpointer=checkpointer, name=name)
 
 
 def retrieve(state: State) -> dict[str, Any]:

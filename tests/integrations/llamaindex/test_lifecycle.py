@@ -10,7 +10,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 import pytest
-from llama_index.core.instrumentation import get_dispatcher
+from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr-defined]
 from opentelemetry.context import get_current
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 

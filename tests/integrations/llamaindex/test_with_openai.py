@@ -84,7 +84,7 @@ def both(traced: SpanRecorder) -> Iterator[None]:
 
 
 def own_model(provider: Provider) -> Any:
-    at = {"api_key": "sk-test", "base_url": provider.url}
+    at: dict[str, Any] = {"api_key": "sk-test", "base_url": provider.url}
     return ClientLLM(model="gpt", client=openai.OpenAI(**at), aclient=openai.AsyncOpenAI(**at))
 
 
