@@ -1,6 +1,7 @@
 """What each client method asks the API for, and how its answer is read. Pure."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +18,8 @@ Time = str | datetime
 Answer = dict[str, Any]
 
 _MESSAGE_CHARS: Final = 300
+_BATCH_ROWS: Final = 500
+_BATCH_BYTES: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +68,49 @@ def feedback(trace_id: str, name: str, value: float | str, comment: str | None) 
     if comment is not None:
         body["comment"] = comment
     return post("/api/v1/feedback", body)
+
+
+def dataset(name: str, part: str) -> str:
+    """The path of a part of a dataset: rows, versions or mined."""
+    return f"/api/v1/datasets/{quote(name, safe='')}/{part}"
+
+
+def row_batches(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+    """Rows in requests of at most 500 rows and about 1 MB, save a single row that is larger."""
+    batch: list[Mapping[str, Any]] = []
+    size = 0
+    for row in rows:
+        row_bytes = len(json.dumps(row))
+        if batch and (len(batch) >= _BATCH_ROWS or size + row_bytes > _BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(row)
+        size += row_bytes
+    if batch:
+        yield batch
+
+
+def mining(
+    upload: int,
+    where: str | None,
+    cohort: str | None,
+    since: Time | None,
+    until: Time | None,
+    negatives: int,
+) -> dict[str, Any]:
+    """The question for the first page of traces to mine."""
+    given = {"where": where, "cohort": cohort, "since": since, "until": until}
+    texts = {name: _text(value) for name, value in given.items() if value is not None}
+    return {"upload": upload, "negatives": negatives, **texts}
+
+
+def mined(found: Answer, page: Mapping[str, Any]) -> None:
+    """Add what one page of traces gave to what the pages before it gave."""
+    for name in ("traces", "rows"):
+        found[name] = found.get(name, 0) + page[name]
+    skipped: dict[str, int] = found.setdefault("skipped", {})
+    for reason, count in page["skipped"].items():
+        skipped[reason] = skipped.get(reason, 0) + count
 
 
 def headers(api_key: str | None) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """The collector's API from Python, blocking."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -229,6 +229,82 @@ class Client:
     def sql(self, text: str) -> Answer:
         """Run one SELECT over the collector's tables."""
         return self._answer(calls.post("/api/v1/sql", {"sql": text}))
+
+    def datasets(self) -> Answer:
+        """Every dataset with its newest version: ``{"datasets": [...]}``."""
+        return self._answer(calls.get("/api/v1/datasets"))
+
+    def dataset_rows(
+        self, name: str, *, version: int | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> Answer:
+        """One page of rows, of the newest version unless told: ``{"version", "rows": [...], "next_cursor": …}``."""
+        path = calls.dataset(name, "rows")
+        return self._answer(calls.get(path, version=version, limit=limit, cursor=cursor))
+
+    def iter_dataset_rows(
+        self, name: str, *, version: int | None = None, page_size: int = 500
+    ) -> Iterator[Answer]:
+        """Every row of one version, page after page; a version that comes meanwhile changes nothing."""
+        cursor: str | None = None
+        while True:
+            page = self.dataset_rows(name, version=version, limit=page_size, cursor=cursor)
+            version = page["version"]
+            yield from page["rows"]
+            cursor = page["next_cursor"]
+            if not cursor:
+                return
+
+    def add_dataset(
+        self,
+        name: str,
+        rows: Iterable[Mapping[str, Any]],
+        *,
+        append: bool = False,
+        source: str | None = None,
+    ) -> Answer:
+        """Make a new version of a dataset: ``{"name", "version", "rows"}``.
+
+        ``rows`` are objects with ``query`` and other fields of a row, sent piece by piece. With ``append`` the
+        rows of the version before stay, save those of the same id. Until the last row has arrived there is no
+        new version, so one that fails half way leaves nothing to read.
+        """
+        upload = (self._answer(calls.post("/api/v1/datasets", {"name": name})))["upload"]
+        for batch in calls.row_batches(rows):
+            body = {"upload": upload, "rows": batch}
+            self._answer(calls.post(calls.dataset(name, "rows"), body))
+        return self._complete(name, upload, append=append, source=source)
+
+    def mine_dataset(
+        self,
+        name: str,
+        *,
+        where: str | None = None,
+        cohort: str | None = None,
+        since: Time | None = None,
+        until: Time | None = None,
+        negatives: int = 1,
+        append: bool = False,
+    ) -> Answer:
+        """Make a new version out of traces: ``{"name", "version", "rows", "mined"}``.
+
+        A trace gives at most ``negatives`` rows. ``mined`` is ``{"traces", "rows", "skipped": {REASON: n}}``:
+        how many traces were looked at, how many rows they gave, and why the others gave none.
+        """
+        upload = (self._answer(calls.post("/api/v1/datasets", {"name": name})))["upload"]
+        found: Answer = {}
+        asked = calls.mining(upload, where, cohort, since, until, negatives)
+        while True:
+            page = self._answer(calls.post(calls.dataset(name, "mined"), asked))
+            calls.mined(found, page)
+            asked["cursor"] = page["next_cursor"]
+            if not page["next_cursor"]:
+                break
+        source = f"mined from {found['traces']} traces"
+        return {**self._complete(name, upload, append=append, source=source), "mined": found}
+
+    def _complete(self, name: str, upload: int, *, append: bool, source: str | None) -> Answer:
+        body = {"upload": upload, "append": append, "source": source}
+        return self._answer(calls.post(calls.dataset(name, "versions"), body))
 
     def to_pandas(self, result: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> "pd.DataFrame":
         """Turn an answer, or a list of its rows, into a frame; see ``groundtrace.frames``."""
