@@ -2,6 +2,7 @@
 """Encoders: LangChain tells nobody of them, so this is what no callback shows."""
 
 import asyncio
+import math
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from langchain_core.embeddings import DeterministicFakeEmbedding, Embeddings
 from pydantic import BaseModel
 
 from groundtrace.fingerprint import embedding_fingerprint
+from groundtrace.settings import TraceSettings, use_settings
 from groundtrace_integrations.langchain import LangChainInstrumentor
 from tests.integrations.langchain.parts import FACTS, WordEmbeddings, fact_store
 from tests.span_recorder import SpanRecorder
@@ -170,3 +172,22 @@ def test_uninstrumented_classes_are_as_they_were(traced: SpanRecorder) -> None:
     assert "__init_subclass__" not in Embeddings.__dict__
     WordEmbeddings().embed_documents([FACTS[0].page_content])
     assert traced.all() == []
+
+
+def test_norms_speed_and_batch_size_are_told_and_vectors_when_asked_for(traced: SpanRecorder) -> None:
+    use_settings(TraceSettings(vector_sample=1.0))
+
+    class Batched(WordEmbeddings):
+        batch_size = 2
+
+    vectors = Batched().embed_documents(["one", "two three", "four"])
+
+    attributes = traced.one().attributes
+    norms = [math.hypot(*vector) for vector in vectors]
+    assert attributes["embedding.norm.mean"] == pytest.approx(sum(norms) / 3)
+    assert attributes["embedding.norm.max"] == pytest.approx(max(norms))
+    assert attributes["embedding.texts_per_second"] > 0
+    assert attributes["embedding.batch_size"] == 2
+    assert [attributes[f"embedding.embeddings.{n}.embedding.vector"] for n in range(3)] == [
+        tuple(vector) for vector in vectors
+    ]

@@ -1,11 +1,13 @@
 """Embeddings: which model, which space, how many texts; never the vectors."""
 
+import math
 from typing import Any
 
 import openai
 import pytest
 
 from groundtrace.fingerprint import embedding_fingerprint
+from groundtrace.settings import TraceSettings, use_settings
 from tests.integrations.provider_stub import DIMENSION, Provider
 from tests.span_recorder import SpanRecorder
 
@@ -63,3 +65,21 @@ def test_a_large_batch_is_bounded(traced: SpanRecorder, client: openai.OpenAI, p
     assert len([key for key in span.attributes if key.endswith("embedding.text")]) == 32
     assert span.attributes["groundtrace.truncated"] == ("embedding.embeddings",)
     assert len(provider.asked[0]["input"]) == 500
+
+
+@pytest.mark.parametrize("encoding", ["float", "base64"])
+def test_norms_and_speed_are_told_and_vectors_when_asked_for(
+    traced: SpanRecorder, client: openai.OpenAI, encoding: Any
+) -> None:
+    use_settings(TraceSettings(vector_sample=1.0))
+    answer = client.embeddings.create(model="e", input=["Bern", "Basel"], encoding_format="float")
+    client.embeddings.create(model="e", input=["Bern", "Basel"], encoding_format=encoding)
+
+    attributes = traced.all()[1].attributes
+    norms = sorted(math.hypot(*item.embedding) for item in answer.data)
+    assert attributes["embedding.norm.min"] == pytest.approx(norms[0], rel=1e-6)
+    assert attributes["embedding.norm.max"] == pytest.approx(norms[1], rel=1e-6)
+    assert attributes["embedding.texts_per_second"] > 0
+    for place, item in enumerate(answer.data):
+        kept = attributes[f"embedding.embeddings.{place}.embedding.vector"]
+        assert kept == pytest.approx(tuple(item.embedding), rel=1e-6)
