@@ -65,7 +65,7 @@ def hold(step: Step, result: Any) -> bool:
         result.response_gen = (_told if inspect.isgenerator(inner) else _told_async)(step, inner)
         weakref.finalize(result.response_gen, step.cancel).atexit = False  # one that is never begun
         return True
-    if name == _WRITTEN and not getattr(result, "is_done", True):
+    if name == _WRITTEN:
         # Written by a thread or task of its own, which is a step, too.
         vars(result).setdefault(_STEPS, []).append(step)
         weakref.finalize(result, step.cancel).atexit = False
