@@ -117,6 +117,19 @@ def otlp() -> Iterator[StubCollector]:
     thread.join()
 
 
+def recovering(otlp: StubCollector, status: int) -> None:
+    """Answer ``status`` until the app asks for /recover."""
+    otlp.status = status
+
+    class Recovering(list[Received]):
+        def append(self, request: Received) -> None:
+            if request.path == "/recover":
+                otlp.status = 200
+            super().append(request)
+
+    otlp.received = Recovering(otlp.received)
+
+
 @dataclass
 class Ended:
     """How an app ended."""

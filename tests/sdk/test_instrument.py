@@ -8,7 +8,7 @@ import pytest
 import groundtrace
 from groundtrace.errors import ConfigError
 from groundtrace.integrations import chosen
-from tests.sdk.conftest import Ended, StubCollector, attributes_of
+from tests.sdk.conftest import Ended, StubCollector, attributes_of, recovering
 
 RunApp = Callable[..., Ended]
 
@@ -228,7 +228,7 @@ def test_a_collector_that_refuses_costs_one_line(otlp: StubCollector, run_app: R
 
 
 def test_an_outage_and_its_end_are_each_logged_once(otlp: StubCollector, run_app: RunApp) -> None:
-    otlp.status = 400
+    recovering(otlp, 400)
     code = (
         app(repr(otlp.url))
         + f"""
@@ -242,15 +242,6 @@ def test_an_outage_and_its_end_are_each_logged_once(otlp: StubCollector, run_app
     print(groundtrace.flush())
     """
     )
-    original = otlp.received
-
-    class Recovering(list):  # type: ignore[type-arg]
-        def append(self, request: object) -> None:
-            if request.path == "/recover":  # type: ignore[attr-defined]
-                otlp.status = 200
-            super().append(request)
-
-    otlp.received = Recovering(original)
     ended = run_app(code)
 
     assert ended.stdout == "True\n"

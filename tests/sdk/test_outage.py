@@ -6,25 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.sdk.conftest import Ended, StubCollector
+from tests.sdk.conftest import Ended, StubCollector, recovering
 
 RunApp = Callable[..., Ended]
 
 RECOVER = "urllib.request.urlopen(urllib.request.Request({url!r} + '/recover'))"
-
-
-def recovering(otlp: StubCollector, status: int) -> None:
-    """Answer ``status`` until the app asks for /recover."""
-    otlp.status = status
-    original = otlp.received
-
-    class Recovering(list):  # type: ignore[type-arg]
-        def append(self, request: object) -> None:
-            if request.path == "/recover":  # type: ignore[attr-defined]
-                otlp.status = 200
-            super().append(request)
-
-    otlp.received = Recovering(original)
 
 
 def names_taken(otlp: StubCollector, refused: int) -> list[str]:
