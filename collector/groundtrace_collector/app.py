@@ -17,6 +17,7 @@ from groundtrace_collector.access.policy import INGEST_START
 from groundtrace_collector.api import (
     cohorts,
     compare,
+    datasets,
     feedback,
     jobs,
     keys,
@@ -38,8 +39,8 @@ from groundtrace_collector.receive.answers import answer_type, failed, http_stat
 logger = logging.getLogger(__name__)
 
 ROUTED = (
-    otlp_http, otlp_logs, health, saved, traces, cohorts, compare, scores, feedback, jobs, sql, keys, metrics, login,
-    pages,
+    otlp_http, otlp_logs, health, saved, traces, cohorts, compare, scores, feedback, datasets, jobs, sql, keys, metrics,
+    login, pages,
 )  # fmt: skip
 _CODES = {404: "not_found", 405: "method_not_allowed"}
 

@@ -22,6 +22,7 @@ COMMANDS = {
     "sql": "Run one SELECT over the collector's tables.",
     "jobs": "Add, list, run, pause and remove evaluation jobs.",
     "eval": "Run evaluators over traces once, or list them.",
+    "dataset": "Import, export, list datasets, and mine them from traces.",
     "keys": "Make, list and revoke API keys.",
     "doctor": "Look for what keeps groundtrace from working here.",
     "migrate": "Bring a store's schema up to date.",

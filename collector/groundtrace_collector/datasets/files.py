@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import csv
 import json
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
-from groundtrace_collector.datasets.row import Row, complaint
-from groundtrace_collector.errors import CollectorError
+from groundtrace_collector.datasets.row import FIELDS, Row, complaint
+from groundtrace_collector.errors import CollectorError, MissingExtraError
 from groundtrace_collector.imports import table_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 ENDINGS: Final = (".jsonl", ".csv", ".tsv", ".parquet")
@@ -117,3 +119,76 @@ def _map(value: str | list[Any]) -> object:
         return json.loads(value) if isinstance(value, str) else dict(value)
     except (ValueError, TypeError):
         raise ValueError(f"metadata: not a JSON object, got {str(value)[:80]!r}") from None
+
+
+def write_rows(path: Path, rows: Iterable[Row]) -> int:
+    """Write rows to a file, which `read_rows` reads back as they are, and return how many they are.
+
+    The ending says the format; the file appears whole or not at all, in place of one of that name.
+    Raises DatasetFileError for another ending or where nothing can be written, MissingExtraError for Parquet
+    without pyarrow.
+    """
+    write = {".jsonl": _write_jsonl, ".parquet": _write_parquet}.get(ending_of(path), _write_csv)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        count = write(part, rows)
+        part.replace(path)
+    except OSError as error:
+        raise DatasetFileError(f"{path}: {error.strerror or error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return count
+
+
+def _write_jsonl(path: Path, rows: Iterable[Row]) -> int:
+    count = 0
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for row in rows:
+            file.write(json.dumps(row.as_json(), ensure_ascii=False) + "\n")
+            count += 1
+    return count
+
+
+def _write_csv(path: Path, rows: Iterable[Row]) -> int:
+    count = 0
+    with path.open("w", encoding="utf-8", newline="") as file:
+        delimiter = "\t" if path.name.endswith(".tsv.part") else ","
+        writer = csv.writer(file, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
+        writer.writerow(FIELDS)
+        for row in rows:
+            writer.writerow(map(_cell, row.as_json().values()))
+            count += 1
+    return count
+
+
+def _cell(value: object) -> str:
+    if value in (None, [], {}):
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _write_parquet(path: Path, rows: Iterable[Row]) -> int:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise MissingExtraError(library="pyarrow", extra="parquet") from error
+    kinds = {
+        "positive_ids": pa.list_(pa.string()),
+        "metadata": pa.map_(pa.string(), pa.string()),
+        "created_at": pa.timestamp("ms", tz="UTC"),
+    }
+    schema = pa.schema([(name, kinds.get(name, pa.string())) for name in FIELDS])
+    count = 0
+    with pq.ParquetWriter(path, schema, compression="zstd") as file:
+        for batch in _batches(rows):
+            values = [{**row.model_dump(), "metadata": list(row.metadata.items())} for row in batch]
+            file.write_batch(pa.RecordBatch.from_pylist(values, schema=schema))
+            count += len(batch)
+    return count
+
+
+def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    remaining = iter(rows)
+    while batch := list(islice(remaining, table_file.BATCH_ROWS)):
+        yield batch

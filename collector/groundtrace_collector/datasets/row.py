@@ -36,8 +36,8 @@ def _none_if_empty(value: object) -> object:
 
 
 # A CSV file knows no difference between an empty cell and none; so no row does.
-Text = Annotated[str | None, BeforeValidator(_none_if_empty), Field(max_length=MAX_TEXT_CHARS)]
-Word = Annotated[str | None, BeforeValidator(_none_if_empty), Field(max_length=MAX_ID_CHARS)]
+Text = Annotated[Annotated[str, Field(max_length=MAX_TEXT_CHARS)] | None, BeforeValidator(_none_if_empty)]
+Word = Annotated[Annotated[str, Field(max_length=MAX_ID_CHARS)] | None, BeforeValidator(_none_if_empty)]
 
 
 class Row(BaseModel, frozen=True, extra="forbid"):

@@ -23,7 +23,7 @@ async def build_cases(store: Store, tasks: Sequence[Task]) -> list[CaseMessage]:
         ref = EvaluatorRef(name=task.evaluator, version=task.version)
         wanted[((task.project, task.trace_id), task.input_hash)].append(ref)
     rows = await _traces(store, sorted({trace for trace, _ in wanted}))
-    documents = await _documents(store, rows)
+    documents = await retrieval_spans(store, rows)
     cached = await _cached_queries(store, rows)
     return [
         _case(rows[trace], documents[trace], cached.get(trace), refs)
@@ -37,7 +37,7 @@ async def _traces(store: Store, traces: Sequence[_Trace]) -> dict[_Trace, Mappin
     return {(row["Project"], row["TraceId"]): row for row in rows}
 
 
-async def _documents(
+async def retrieval_spans(
     store: Store, traces: Mapping[_Trace, Mapping[str, Any]]
 ) -> defaultdict[_Trace, list[RetrievalSpan]]:
     """What each trace's spans say of documents, span by span, earliest first."""

@@ -51,7 +51,7 @@ CREATE TABLE IF NOT EXISTS dataset_rows
     Intent LowCardinality(String),
     ModelVersion LowCardinality(String),
     Source LowCardinality(String),
-    CreatedAt DateTime64(3)
+    CreatedAt DateTime64(3) DEFAULT now64(3)
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (Project, Digest)

@@ -1,0 +1,21 @@
+-- Beside what lists show of these traces: gold ids, the last thumb, and when their spans lie.
+SELECT
+    Project, TraceId, GoldIds,
+    -- A thumb that came before its trace has no project yet.
+    arrayReverseSort(each -> each.3, arrayFilter(each -> each.1 IN ('', toString(Project)), Given))[1].2 AS Thumb,
+    toUnixTimestamp64Nano(FirstSpanAt) AS FirstNs,
+    toUnixTimestamp64Nano(LastSpanAt) AS LastNs
+FROM
+(
+    SELECT Project, TraceId, GoldIds, FirstSpanAt, LastSpanAt
+    FROM traces FINAL
+    WHERE TraceKey IN arrayMap(id -> reinterpretAsUInt128(sipHash128(id)), {trace_ids:Array(String)})
+        AND TraceId IN {trace_ids:Array(String)}
+) AS T
+LEFT JOIN
+(
+    SELECT TraceId, groupArray((toString(Project), Value, Seq)) AS Given
+    FROM feedback FINAL
+    WHERE Name = 'thumbs' AND TraceId IN {trace_ids:Array(String)}
+    GROUP BY TraceId
+) AS F ON F.TraceId = T.TraceId
