@@ -45,6 +45,7 @@ from groundtrace_collector.store.sql import statement
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from groundtrace_collector.store.driver import Driver
     from groundtrace_collector.store.store import Store
 
 Verdict: TypeAlias = Literal["better", "worse", "no difference", "insufficient data"]
@@ -99,9 +100,11 @@ async def compare(store: Store, query: CompareQuery) -> dict[str, Any]:
     cohort = dimension(query.cohort, prefix="cohort") if query.cohort else None
     scores = [metric.score for metric in metrics if metric.score is not None]
     selection = _of_sides(await selection_of(store, query.filter, scores=scores), by, query)
-    reader = _Reader(store, selection, by, cohort)
-    sizes = await reader.sizes()
-    compared = await _comparisons(reader, sizes, metrics, watched=not query.filter.until)
+    sizes, compared = await store.reading(
+        lambda driver: _compared(
+            _Reader(driver, selection, metrics, by, cohort), metrics, watched=not query.filter.until
+        )
+    )
     return {
         "by": by.name,
         "base": query.base,
@@ -160,31 +163,43 @@ class Sizes:
 
 
 class _Reader:
-    """Runs the statements of one comparison."""
+    """Runs the statements of one comparison on one handle: the first reads the traces, the others what it kept."""
 
-    def __init__(self, store: Store, selection: Selection, by: Dimension, cohort: Dimension | None) -> None:
-        self._store = store
-        self._selection = selection
+    def __init__(
+        self,
+        driver: Driver,
+        selection: Selection,
+        metrics: Sequence[Metric],
+        by: Dimension,
+        cohort: Dimension | None,
+    ) -> None:
+        self._driver = driver
+        self._metrics = metrics
         self._columns = {
-            "Side": f"toUInt8({by.sql} = {{side_candidate:String}})",
+            "Side": f"CAST({by.sql} = {{side_candidate:String}}, 'UInt8')",
             "Cohort": cohort.sql if cohort else "''",
             # Grouping by numbers costs half of grouping by text; 0 is the whole.
-            "CohortHash": "greatest(1, sipHash64(Cohort))" if cohort else "toUInt64(0)",
+            "CohortHash": "CAST(greatest(1, sipHash64(Cohort)), 'UInt64')" if cohort else "toUInt64(0)",
             "HasSession": "Session != ''",
-            "Cluster": "sipHash64(if(Session = '', TraceId, Session))",
+            "Cluster": "if(Session = '', toUInt64(TraceKey), sipHash64(Session))",
             "Pair": "if(DatasetRow = '', QueryHash, sipHash64('dataset row', DatasetRow))",
         }
-        self._parameters = dict(cohort.parameters) if cohort else {}
         self._ids = "[0, CohortHash]" if cohort else "[toUInt64(0)]"
+        rows = per_trace(metrics, selection, self._columns)
+        sql = statement(__package__, "compare_rows").replace("PER_TRACE", rows.sql)
+        used = ", ".join(f"{name} = {value}" for name, value in ONE_THREAD.items())
+        driver.command(f"{sql}SETTINGS {used}", {**rows.parameters, **(cohort.parameters if cohort else {})})
 
-    async def sizes(self) -> Sizes:
+    def close(self) -> None:
+        """Drop what was kept."""
+        self._driver.command("DROP TEMPORARY TABLE IF EXISTS compared")
+
+    def sizes(self) -> Sizes:
         """What there is on both sides."""
-        rows = await self._run("compare_sizes", [], self._groups(mixed=False), {"cohorts": MAX_COHORTS + 1})
+        rows = self._run("compare_sizes", [], self._groups(mixed=False), {"cohorts": MAX_COHORTS + 1})
         mixed = any(row["Mixed"] for row in rows)
         if mixed:
-            rows = await self._run(
-                "compare_sizes", [], self._groups(mixed=True), {"cohorts": MAX_COHORTS + 1}
-            )
+            rows = self._run("compare_sizes", [], self._groups(mixed=True), {"cohorts": MAX_COHORTS + 1})
         cohorts = {
             _key(row): Size(
                 traces=(int(row["BaseTraces"]), int(row["CandidateTraces"])),
@@ -196,26 +211,26 @@ class _Reader:
         sessions = any(row["Sessions"] for row in rows)
         return Sizes(cohorts=cohorts or {(True, ""): Size()}, sessions=sessions, mixed=mixed)
 
-    async def pairs(self, metrics: Sequence[Metric], sizes: Sizes) -> dict[Key, Any]:
+    def pairs(self, metrics: Sequence[Metric], sizes: Sizes) -> dict[Key, Any]:
         """Sums over the pairs of each cohort."""
         parts = {
             **self._groups(mixed=sizes.mixed),
             "WITHIN": within_pair(metrics),
             "SUMS": pair_sums(metrics),
         }
-        rows = await self._run("compare_paired", metrics, parts, {"keys": _names(sizes)})
+        rows = self._run("compare_paired", metrics, parts, {"keys": _names(sizes)})
         return {_key(row): row for row in rows}
 
-    async def sides(self, metrics: Sequence[Metric], sizes: Sizes) -> dict[tuple[Key, int], Any]:
+    def sides(self, metrics: Sequence[Metric], sizes: Sizes) -> dict[tuple[Key, int], Any]:
         """Sums over the traces of each cohort and side."""
         parts = {"COHORT_IDS": self._ids, "SUMS": trace_sums(metrics)}
-        rows = await self._run("compare_sides", metrics, parts, {"keys": _names(sizes)})
+        rows = self._run("compare_sides", metrics, parts, {"keys": _names(sizes)})
         return {(_key(row), int(row["Side"])): row for row in rows}
 
-    async def clusters(self, metrics: Sequence[Metric], sizes: Sizes) -> dict[tuple[Key, int], Any]:
+    def clusters(self, metrics: Sequence[Metric], sizes: Sizes) -> dict[tuple[Key, int], Any]:
         """The same sums over the sessions of each cohort and side."""
         parts = {"COHORT_IDS": self._ids, "WITHIN": within_cluster(metrics), "SUMS": cluster_sums(metrics)}
-        rows = await self._run("compare_clusters", metrics, parts, {"keys": _names(sizes)})
+        rows = self._run("compare_clusters", metrics, parts, {"keys": _names(sizes)})
         return {(_key(row), int(row["Side"])): row for row in rows}
 
     def _groups(self, *, mixed: bool) -> dict[str, str]:
@@ -225,16 +240,23 @@ class _Reader:
         ids = self._ids.replace("CohortHash", "max(CohortHash)")
         return {"GROUP_IDS": ids, "GROUP_ID": "if(Pair = 0, CohortHash, 0)"}
 
-    async def _run(
+    def _run(
         self, name: str, metrics: Sequence[Metric], parts: Mapping[str, str], values: Mapping[str, object]
     ) -> list[dict[str, Any]]:
-        rows = per_trace(metrics, self._selection, self._columns)
         sql = statement(__package__, name)
-        for mark, text in {**parts, "PER_TRACE": rows.sql}.items():
+        for mark, text in {**parts, "ROWS": self._rows(metrics)}.items():
             sql = sql.replace(mark, text)
-        return await self._store.query(
-            sql, {**rows.parameters, **self._parameters, **values}, settings=ONE_THREAD
-        )
+        return self._driver.query(sql, values, ONE_THREAD)
+
+    def _rows(self, metrics: Sequence[Metric]) -> str:
+        """What was kept, with the columns of ``metrics`` numbered as they stand there."""
+        columns = list(self._columns)
+        for index, metric in enumerate(metrics):
+            kept = self._metrics.index(metric)
+            columns.append(f"compared.v{kept} AS v{index}")
+            if metric.form is Form.RATIO:
+                columns.append(f"compared.w{kept} AS w{index}")
+        return f"(SELECT {', '.join(columns)} FROM compared)"  # noqa: S608
 
 
 def _key(row: Mapping[str, Any]) -> Key:
@@ -248,7 +270,17 @@ def _names(sizes: Sizes) -> list[str]:
 # --- judging ----------------------------------------------------------------------------------------------
 
 
-async def _comparisons(
+def _compared(
+    reader: _Reader, metrics: Sequence[Metric], *, watched: bool
+) -> tuple[Sizes, dict[str, dict[Key, dict[str, Any]]]]:
+    try:
+        sizes = reader.sizes()
+        return sizes, _comparisons(reader, sizes, metrics, watched=watched)
+    finally:
+        reader.close()
+
+
+def _comparisons(
     reader: _Reader, sizes: Sizes, metrics: Sequence[Metric], *, watched: bool
 ) -> dict[str, dict[Key, dict[str, Any]]]:
     """Per metric and cohort, the API's object; one correction per metric over its cohorts."""
@@ -257,9 +289,9 @@ async def _comparisons(
     alone = [metric for metric in metrics if metric not in in_pairs or len(paired) < len(sizes.cohorts)]
     clustered = [metric for metric in alone if sizes.sessions and metric.form in _CLUSTERED]
     plain = [metric for metric in alone if metric not in clustered]
-    pairs = await reader.pairs(in_pairs, sizes) if in_pairs else {}
-    sides = await reader.sides(plain, sizes) if plain else {}
-    clusters = await reader.clusters(clustered, sizes) if clustered else {}
+    pairs = reader.pairs(in_pairs, sizes) if in_pairs else {}
+    sides = reader.sides(plain, sizes) if plain else {}
+    clusters = reader.clusters(clustered, sizes) if clustered else {}
 
     def one(metric: Metric, key: Key) -> Comparison:
         if metric in in_pairs and key in paired:

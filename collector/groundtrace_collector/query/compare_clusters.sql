@@ -12,10 +12,7 @@ FROM
         Side,
         Cluster,
         WITHIN
-    FROM
-    (
-        PER_TRACE
-    ) AS rows
+    FROM ROWS AS rows
     GROUP BY CohortId, Side, Cluster
 )
 GROUP BY CohortId, Side

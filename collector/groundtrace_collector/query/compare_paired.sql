@@ -11,10 +11,7 @@ FROM
         Pair,
         any(rows.Cohort) AS Cohort,
         WITHIN
-    FROM
-    (
-        PER_TRACE
-    ) AS rows
+    FROM ROWS AS rows
     WHERE Pair != 0
     GROUP BY Id, Pair
 )

@@ -4,9 +4,6 @@ SELECT
     if(CohortId = 0, '', toString(any(Cohort))) AS Key,
     Side,
     SUMS
-FROM
-(
-    PER_TRACE
-)
+FROM ROWS AS rows
 GROUP BY CohortId, Side
 HAVING CohortId = 0 OR Key IN {keys:Array(String)}

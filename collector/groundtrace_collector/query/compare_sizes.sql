@@ -21,10 +21,7 @@ FROM
         countIf(Side = 1) AS Candidate,
         max(HasSession) AS InSession,
         Pair != 0 AND min(CohortHash) != max(CohortHash) AS Spread
-    FROM
-    (
-        PER_TRACE
-    ) AS rows
+    FROM ROWS AS rows
     GROUP BY Id, Pair
 )
 GROUP BY CohortId

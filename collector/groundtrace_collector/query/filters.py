@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from groundtrace_collector.query.errors import QueryError
-from groundtrace_collector.query.plain import plain_scores
+from groundtrace_collector.query.origins import NOTHING_KNOWN, ScoreOrigins, score_origins
 from groundtrace_collector.query.saved import saved_expression
 from groundtrace_collector.query.times import parse_time
 from groundtrace_collector.query.where import Condition, Scope, compile_where, scores_in
@@ -61,12 +61,12 @@ async def selection_of(store: Store, wanted: TraceFilter, *, scores: Iterable[st
         await saved_expression(store, wanted.cohort, project=wanted.cohorts_of) if wanted.cohort else None
     )
     mentioned = [name for text in (wanted.where, cohort) if text for name in scores_in(text)]
-    plain = await plain_scores(store, [*mentioned, *scores])
-    return select(wanted, cohort_expression=cohort, plain=plain)
+    origins = await score_origins(store, [*mentioned, *scores], project=wanted.project)
+    return select(wanted, cohort_expression=cohort, origins=origins)
 
 
 def select(
-    wanted: TraceFilter, *, cohort_expression: str | None = None, plain: frozenset[str] = frozenset()
+    wanted: TraceFilter, *, cohort_expression: str | None = None, origins: ScoreOrigins = NOTHING_KNOWN
 ) -> Selection:
     """As `selection_of`, with what the store knows at hand. Pure but for the clock."""
     now = wanted.now or datetime.now(UTC)
@@ -74,7 +74,7 @@ def select(
     until = _moment("until", wanted.until, now)
     if since is not None and until is not None and since >= until:
         raise QueryError("invalid_time", f"since ({wanted.since}) must be before until ({wanted.until})")
-    scope = Scope(project=wanted.project, since_ns=since, plain=plain)
+    scope = Scope(project=wanted.project, since_ns=since, origins=origins)
     compiled = [
         compile_where(text, scope=scope, now=now, prefix=prefix)
         for prefix, text in (("where", wanted.where), ("cohort", cohort_expression))

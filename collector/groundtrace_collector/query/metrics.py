@@ -50,6 +50,8 @@ class Metric:
     """Which quantile."""
     score: str | None = None
     """The name of the score that `joined` is."""
+    missing: str = ""
+    """SQL of the value of a trace that has no such score; empty: null."""
     feedback: str | None = None
     """The name of the feedback that `joined` is."""
     parameters: dict[str, object] = field(default_factory=dict)
@@ -218,7 +220,7 @@ def _fail_rate(name: str, evaluator: str) -> Metric:
 
 def _coverage(name: str, evaluator: str) -> Metric:
     value = "isNotNull(joined.Score) OR joined.Label != ''"
-    return Metric(name=name, form=Form.RATE, direction="higher", value=value, score=evaluator)
+    return Metric(name=name, form=Form.RATE, direction="higher", value=value, score=evaluator, missing="0")
 
 
 def _said(name: str, feedback: str, value: str) -> Entry:

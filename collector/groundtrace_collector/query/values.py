@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from groundtrace_collector.query.metrics import Form, Metric
-from groundtrace_collector.query.where import Scope, resolved_rows
+from groundtrace_collector.query.where import JOIN_KEY, JOIN_KEY_OF_TEXT, Scope, resolved_rows, trace_scores
 from groundtrace_collector.store.sql import statement
 
 if TYPE_CHECKING:
@@ -14,12 +14,16 @@ if TYPE_CHECKING:
 
     from groundtrace_collector.query.filters import Selection
 
-# Joining by a number costs half of joining by project and id. Two of 100 million traces share one with a chance
-# of 1 in 4,000, and then one score is counted for the wrong trace.
-_TRACE_KEY = "sipHash64(Project, TraceId)"
-
-
-ONE_THREAD = {"max_threads": 1}
+ONE_THREAD = {
+    "max_threads": 1,
+    # Two levels are for several threads.
+    "group_by_two_level_threshold": 0,
+    "group_by_two_level_threshold_bytes": 0,
+    # The engine takes the scores for the larger side, and would look the traces up for each of them.
+    "query_plan_join_swap_table": "false",
+    # `compare` keeps flags that come of LowCardinality columns.
+    "allow_suspicious_low_cardinality_types": 1,
+}
 """Settings of statements over `per_trace`: a second thread saves time and costs a fifth more CPU, which the
 collector also needs to take in traces."""
 
@@ -43,23 +47,26 @@ def per_trace(metrics: Sequence[Metric], selection: Selection, columns: Mapping[
     inner = dict(columns)
     parameters = dict(selection.parameters)
     for index, metric in enumerate(metrics):
-        alias = joins.alias(metric)
         prefix = f"metric{index}_"
         parameters |= {name.replace("metric_", prefix): value for name, value in metric.parameters.items()}
+        if metric.score in selection.scope.origins.simple:
+            names.append(joins.simple(index, metric))
+            continue
+        alias = joins.alias(metric)
         for name, sql in _columns(index, metric).items():
             if alias:
                 names.append(f"{sql.replace('joined.', f'{alias}.')} AS {name}")
             else:
                 names.append(name)
                 inner[name] = sql.replace("{metric_", f"{{{prefix}")
-    if joins.sql:
-        inner["TraceKey"] = _TRACE_KEY
+    if joins.any:
+        inner["JoinKey"] = JOIN_KEY
     sql = (
         statement(__package__, "per_trace")
         .replace("NAMES", ",\n    ".join(names))
         .replace("COLUMNS", ",\n        ".join(f"{sql} AS {name}" for name, sql in inner.items()))
         .replace("CONDITION", selection.sql)
-        .replace("JOINS", "\n".join(joins.sql))
+        .replace("JOINS", joins.sql())
     )
     return PerTrace(sql=sql, parameters=parameters | joins.parameters)
 
@@ -74,13 +81,39 @@ def _columns(index: int, metric: Metric) -> dict[str, str]:
 
 
 class _Joins:
-    """The scores and feedback that metrics need, each joined once."""
+    """The scores and feedback that metrics need: simple scores in one join, each of the others in its own."""
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
         self._aliases: dict[tuple[str, str], str] = {}
-        self.sql: list[str] = []
+        self._sql: list[str] = []
+        self._simple: list[str] = []
+        self._simple_names: list[str] = []
         self.parameters: dict[str, object] = {}
+
+    @property
+    def any(self) -> bool:
+        """Whether there is anything to join."""
+        return bool(self._sql or self._simple)
+
+    def sql(self) -> str:
+        """The joins to rows that have a JoinKey."""
+        if not self._simple:
+            return "\n".join(self._sql)
+        rows = trace_scores(", ".join(self._simple), "scored_names", self._scope.origins)
+        return "\n".join([f"LEFT ANY JOIN ({rows}) AS scored ON trace.JoinKey = scored.JoinKey", *self._sql])
+
+    def simple(self, index: int, metric: Metric) -> str:
+        """The column of a metric of a simple score: its value is taken before the newest row is chosen."""
+        name, value = f"scored{index}_name", metric.value.replace("joined.", "")
+        # NaN stands for null, which argMax passes over; a row of another name is the oldest of all.
+        own = f"Name = {{{name}:String}}"
+        newest = f"argMax(if({own}, ifNull(toFloat64({value}), nan), nan), if({own}, Newness, 0)) AS q{index}"
+        self._simple.append(f"{newest}, if(isNaN(q{index}), NULL, q{index}) AS r{index}")
+        self._simple_names.append(str(metric.score))
+        self.parameters |= {name: metric.score, "scored_names": self._simple_names}
+        found = f"scored.r{index}"
+        return f"{f'ifNull({found}, {metric.missing})' if metric.missing else found} AS v{index}"
 
     def alias(self, metric: Metric) -> str:
         """The alias of the rows that ``metric`` calls `joined`; '' where it needs none."""
@@ -90,9 +123,9 @@ class _Joins:
         if (kind, name) not in self._aliases:
             alias = f"joined{len(self._aliases)}"
             self._aliases[kind, name] = alias
-            rows = resolved_rows(kind, name, f"{alias}_name", self._scope)
+            rows = resolved_rows(kind, f"{alias}_name")
             self.parameters[f"{alias}_name"] = name
             fields = "Score, Label, Threshold" if kind == "score" else "Value, Label"
-            keyed = f"SELECT {_TRACE_KEY} AS TraceKey, {fields} FROM ({rows})"  # noqa: S608
-            self.sql.append(f"LEFT ANY JOIN ({keyed}) AS {alias} ON trace.TraceKey = {alias}.TraceKey")
+            keyed = f"SELECT {JOIN_KEY_OF_TEXT} AS JoinKey, {fields} FROM ({rows})"  # noqa: S608
+            self._sql.append(f"LEFT ANY JOIN ({keyed}) AS {alias} ON trace.JoinKey = {alias}.JoinKey")
         return self._aliases[kind, name]

@@ -194,7 +194,8 @@ class Store:
         sequence = SequenceClock(last=int(writer.query(statement(_PACKAGE, "last_seq"))[0]["Seq"]))
         settler = driver(_SETTLE_SETTINGS, part=_WRITING, session=True)
         user_sql = driver({"max_memory_usage": memory_bytes // 4, **_USER_SQL_SETTINGS}, part=_READING)
-        reads = [driver({"max_memory_usage": memory_bytes // 2}, part=_READING) for _ in range(READ_HANDLES)]
+        reading = {"max_memory_usage": memory_bytes // 2}
+        reads = [driver(reading, part=_READING, session=True) for _ in range(READ_HANDLES)]
         return cls(
             url,
             ingest=Handle(writer, "ingest"),
@@ -218,10 +219,15 @@ class Store:
         Raises StoreError with ClickHouse's words, StoreDownError when it does not answer.
         """
 
-        def read() -> list[dict[str, Any]]:
+        return await self.reading(lambda driver: driver.query(statement, parameters, settings))
+
+    async def reading(self, call: Callable[[Driver], T]) -> T:
+        """Run several statements on one handle for reads, which keeps temporary tables from one to the next."""
+
+        def read() -> T:
             driver = self._reads.get()
             try:
-                return driver.query(statement, parameters, settings)
+                return call(driver)
             finally:
                 self._reads.put(driver)
 

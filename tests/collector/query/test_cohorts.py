@@ -272,6 +272,19 @@ async def test_a_persons_score_replaces_the_evaluators_in_a_table(filled: Store)
     assert await mean() == pytest.approx((1.0 + 0.6 + 0.1) / 3)
 
 
+async def test_a_score_that_failed_when_it_was_computed_again_counts_no_more(filled: Store) -> None:
+    async def scored() -> int:
+        table = await cohort_table(filled, CohortQuery(by="encoder", metrics="score:groundedness"))
+        return sum(int(cohort["metrics"]["score:groundedness"]["n"]) for cohort in table["cohorts"])
+
+    before = await scored()
+    await filled.insert("scores", [score("c", Score=0.4)])
+    assert await scored() == before
+
+    await filled.insert("scores", [score("c", Score=None, Status="error")])
+    assert await scored() == before - 1
+
+
 async def test_a_bound_project_sees_neither_traces_nor_scores_of_another(store: Store) -> None:
     await store.insert("traces", [trace("a", Project="mine"), trace("b", Project="theirs")])
     await store.insert(

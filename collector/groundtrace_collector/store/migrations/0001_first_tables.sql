@@ -341,6 +341,8 @@ CREATE TABLE IF NOT EXISTS scores
 (
     Project LowCardinality(String),
     Name LowCardinality(String),
+    -- The low half of the key in `traces`, to join by.
+    TraceKey UInt64 MATERIALIZED toUInt64(reinterpretAsUInt128(sipHash128(TraceId))) CODEC(NONE),
     TraceId String,
     SpanId String,
     Source LowCardinality(String),
@@ -365,6 +367,26 @@ ORDER BY (Project, Name, TraceId, SpanId, Source, Evaluator, EvaluatorVersion)
 TTL toDate(CreatedAt) + INTERVAL 30 DAY
 SETTINGS ttl_only_drop_parts = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 10,
     cleanup_delay_period = 5, max_cleanup_delay_period = 10, cleanup_delay_period_random_add = 0;
+
+-- Of each name, who gave scores and what kinds of them there are: a question about scores asks this first, and
+-- leaves out what its names do not need. It only grows, by a row a version of an evaluator.
+CREATE TABLE IF NOT EXISTS score_origins
+(
+    Name LowCardinality(String),
+    Source LowCardinality(String),
+    EvaluatorVersion LowCardinality(String),
+    OfSpan Bool,
+    BeforeTrace Bool,
+    Ok Bool
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (Name, Source, EvaluatorVersion, OfSpan, BeforeTrace, Ok)
+SETTINGS min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 10,
+    cleanup_delay_period = 5, max_cleanup_delay_period = 10, cleanup_delay_period_random_add = 0;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS score_origins_mv TO score_origins AS
+SELECT DISTINCT Name, Source, EvaluatorVersion, SpanId != '' AS OfSpan, Project = '' AS BeforeTrace, Status = 'ok' AS Ok
+FROM scores;
 
 CREATE TABLE IF NOT EXISTS feedback
 (
