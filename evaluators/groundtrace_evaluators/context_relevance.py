@@ -53,6 +53,10 @@ class ContextRelevance(QueryToContext):
             self.version = f"{type(self).version}+{cross_encoder.fingerprint}"  # type: ignore[misc]
             self.method = f"cross-encoder:{cross_encoder.fingerprint}"  # type: ignore[misc]
 
+    def most_usd(self, case: Case) -> float | None:  # noqa: ARG002 - no encoder tells its price
+        """Nothing, or not known where the encoder is not free."""
+        return 0.0 if self._cross_encoder is None or self._cross_encoder.is_free else None
+
     def judge(self, case: Case) -> Verdict:
         """Cover the query by each passage, or have them read together, and take the best."""
         query = case.query or ""

@@ -48,6 +48,10 @@ class EmbeddingSimilarity(ResponseToExpected):
             self.version = f"{type(self).version}+{encoder.fingerprint}"  # type: ignore[misc]
             self.method = f"encoder:{encoder.fingerprint}"  # type: ignore[misc]
 
+    def most_usd(self, case: Case) -> float | None:  # noqa: ARG002 - no encoder tells its price
+        """Nothing, or not known where the encoder is not free."""
+        return 0.0 if self._encoder is None or self._encoder.is_free else None
+
     def judge(self, case: Case) -> Verdict:
         """Compare the query's vector, or its n-grams, with each passage's."""
         response = ngrams(case.query or "")

@@ -68,6 +68,13 @@ class Evaluator(ABC):
             logger.exception("evaluator %s %s failed on a case", self.name, self.version)
             return self._score(fault(exc), started)
 
+    def most_usd(self, case: Case) -> float | None:  # noqa: ARG002 - what is free is so on every case
+        """The most that scoring the case can cost, in US dollars; None where that is not known.
+
+        A local method costs nothing. An evaluator that costs money says so here, or no budget can hold it.
+        """
+        return 0.0
+
     async def aevaluate_case(self, case: Case) -> Score:
         """Score one case without holding up the event loop."""
         return await asyncio.to_thread(self.evaluate_case, case)

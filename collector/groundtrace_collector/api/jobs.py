@@ -22,6 +22,8 @@ from groundtrace_collector.jobs.job import Scope, one_line
 from groundtrace_collector.jobs.protocol import (
     ClaimReply,
     ClaimRequest,
+    ReserveReply,
+    ReserveRequest,
     ResultsReply,
     ResultsRequest,
     RunRequest,
@@ -67,7 +69,13 @@ async def change_job(change: JobChange, dispatcher: Dispatching, caller: Called)
     return describe(
         await dispatcher.save(
             change.name,
-            lambda job: changed_job(visible_job(job, change, caller.project), change, cursor=cursor, now=now),
+            lambda job: changed_job(
+                visible_job(job, change, caller.project),
+                change,
+                cursor=cursor,
+                now=now,
+                offered=dispatcher.offered(),
+            ),
         )
     )
 
@@ -83,7 +91,12 @@ async def start_run(
         async with asyncio.timeout(SETTLE_S):
             await collector_of(request).settler.idle()
     return await dispatcher.start_run(
-        scope, job=asked.job or "", since_ns=_time("since", asked.since), until_ns=_time("until", asked.until)
+        scope,
+        job=asked.job or "",
+        since_ns=_time("since", asked.since),
+        until_ns=_time("until", asked.until),
+        budget_usd=asked.budget_usd,
+        configured=asked.configured,
     )
 
 
@@ -97,6 +110,12 @@ async def run_status(run_id: str, dispatcher: Dispatching, caller: Called) -> Ru
 async def claim(request: ClaimRequest, dispatcher: Dispatching, caller: Called) -> ClaimReply:
     """Cases for a worker under a lease, or the seconds to wait before asking again."""
     return await dispatcher.claim(request, project=caller.project)
+
+
+@router.post("/reserve")
+async def reserve(request: ReserveRequest, dispatcher: Dispatching, caller: Called) -> ReserveReply:
+    """Money for cases under a lease whose jobs have a budget, before they are begun."""
+    return await dispatcher.reserve(request, project=caller.project)
 
 
 @router.post("/results")
@@ -121,7 +140,7 @@ async def _scope(asked: RunRequest, dispatcher: Dispatcher, caller: Caller) -> S
         scope = Scope.model_validate(given)
     except ValidationError as exc:
         raise ApiError(400, "invalid_run", one_line(exc)) from exc
-    check_scope(scope)
+    check_scope(scope, {**dispatcher.offered(), **asked.configured})
     return scope
 
 

@@ -17,7 +17,7 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_evaluators(*, as_json: bool) -> None:
     """List the evaluators that are installed here, with what each needs."""
-    from groundtrace_collector.jobs.catalog import loadable
+    from groundtrace_collector.jobs.catalog import configured, loadable
 
     evaluators = [
         {
@@ -28,7 +28,7 @@ def list_evaluators(*, as_json: bool) -> None:
             "direction": evaluator.direction,
             "inputs": sorted(field.value for field in evaluator.needs),
         }
-        for name, evaluator in loadable().items()
+        for name, evaluator in (loadable() | configured()).items()
     ]
     if as_json:
         click.echo(json.dumps({"evaluators": evaluators}, ensure_ascii=False, indent=2))
@@ -47,6 +47,9 @@ def list_evaluators(*, as_json: bool) -> None:
     "--sample", type=float, default=1.0, show_default=True, help="Share of the traces, by trace id."
 )
 @click.option("--always", metavar="EXPRESSION", help='These whatever the sample: "score.groundedness < 0.3".')
+@click.option(
+    "--budget-usd", type=click.FloatRange(min=0, min_open=True), help="What this run may spend. [no limit]"
+)
 @click.option("--project", metavar="P", help="Only this project. [all but groundtrace's own]")
 @click.option("--url", metavar="URL", help="The collector. [GROUNDTRACE_URL, else http://127.0.0.1:4318]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -60,6 +63,7 @@ def run(
     until: str | None,
     sample: float,
     always: str | None,
+    budget_usd: float | None,
     project: str | None,
     url: str | None,
     *,
@@ -78,6 +82,7 @@ def run(
         project=project,
         sample=sample,
         always=always,
+        budget_usd=budget_usd,
         since=since,
         until=until,
     )
@@ -86,7 +91,7 @@ def run(
         click.echo(json.dumps(status.model_dump(exclude={"run"}), ensure_ascii=False))
     else:
         click.echo(f"{evaluator}: {outcome(status)}")
-    context.exit(0 if status.finished else 1)
+    context.exit(0 if status.finished and not status.out_of_budget else 1)
 
 
 def _words(evaluator: dict[str, Any]) -> str:

@@ -40,6 +40,9 @@ def command() -> None:
 @click.option(
     "--every", default=DEFAULT_EVERY, show_default=True, help="30s, 5m, 1h, or cron in UTC: '0 3 * * *'."
 )
+@click.option(
+    "--budget-usd", metavar="N/day", help="What its evaluators may spend a day (UTC): 5/day. [no limit]"
+)
 @click.option("--project", metavar="P", help="Only this project. [all but groundtrace's own]")
 @_URL
 @_JSON
@@ -50,6 +53,7 @@ def add(
     sample: float,
     always: str | None,
     every: str,
+    budget_usd: str | None,
     project: str | None,
     url: str | None,
     *,
@@ -63,6 +67,7 @@ def add(
         "sample": sample,
         "always": always,
         "every": every,
+        "budget_usd": budget_usd,
         "project": project,
         "state": "active",
     }
@@ -89,10 +94,15 @@ def list_jobs(url: str | None, *, as_json: bool) -> None:
 
 @command.command()
 @click.argument("name")
+@click.option(
+    "--budget-usd", type=click.FloatRange(min=0, min_open=True), help="What this run may spend. [no limit]"
+)
 @_URL
 @_JSON
 @click.pass_context
-def run(context: click.Context, /, name: str, url: str | None, *, as_json: bool) -> None:
+def run(
+    context: click.Context, /, name: str, budget_usd: float | None, url: str | None, *, as_json: bool
+) -> None:
     """Score now everything that job NAME has not scored yet, old traces too, and wait for the end.
 
     The evaluators run in this process; workers help. Running it again adds nothing.
@@ -100,9 +110,9 @@ def run(context: click.Context, /, name: str, url: str | None, *, as_json: bool)
     from groundtrace_collector.jobs.console import outcome, run_here
     from groundtrace_collector.jobs.protocol import RunRequest
 
-    status = run_here(url, RunRequest(job=name))
+    status = run_here(url, RunRequest(job=name, budget_usd=budget_usd))
     _say(status.model_dump(exclude={"run"}), f"job {name}: {outcome(status)}", as_json=as_json)
-    context.exit(0 if status.finished else 1)
+    context.exit(0 if status.finished and not status.out_of_budget else 1)
 
 
 def _state(name: str, state: str, help_: str) -> click.Command:
@@ -150,9 +160,24 @@ def _paragraph(job: Json) -> str:
         f"  scored {counts['scored']}",
         *[f"  skipped {count}: {reason}" for reason, count in counts["skipped"].items()],
         *[f"  failed {count}: {status}" for status, count in counts["failed"].items()],
+        *([f"  cost ${counts['cost_usd']:.4f}"] if counts["cost_usd"] else []),
+        *_budget(job),
         f"  {_lag(job)}",
     ]
     return "\n".join(lines)
+
+
+def _budget(job: Json) -> list[str]:
+    budget = job["budget"]
+    if budget is None:
+        return []
+    lines = [
+        f"  budget ${budget['day_usd']:g} a day, ${budget['spent_today_usd']:.4f} spent or reserved today"
+    ]
+    if budget["waiting_for_budget"]:
+        names = ", ".join(budget["waiting_for_budget"])
+        lines.append(f"  waits for the next day's budget: {names}, goes on at {budget['goes_on_at']}")
+    return lines
 
 
 def _lag(job: Json) -> str:

@@ -23,6 +23,7 @@ def command(url: str | None, parent_pid: int | None) -> None:
 
     `groundtrace serve` starts one worker; start more here or elsewhere to score faster: the collector hands
     each trace to one of them. A worker waits while the collector is away and stops on SIGTERM or Ctrl-C.
+    GROUNDTRACE_EVALUATORS names a TOML file of evaluators with settings (a judge, an encoder).
     """
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="groundtrace worker: %(message)s")
     with contextlib.suppress(OSError):
@@ -31,10 +32,11 @@ def command(url: str | None, parent_pid: int | None) -> None:
 
 
 async def _work(url: str | None, parent_pid: int | None) -> None:
-    from groundtrace_collector.jobs.catalog import loadable
+    from groundtrace_collector.jobs.catalog import configured, loadable
     from groundtrace_collector.jobs.client import JobsClient
     from groundtrace_collector.jobs.worker import Worker
 
+    own = configured()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -42,7 +44,7 @@ async def _work(url: str | None, parent_pid: int | None) -> None:
     async with JobsClient(url) as client, asyncio.TaskGroup() as tasks:
         if parent_pid is not None:
             tasks.create_task(_watch_parent(parent_pid, stop))
-        await Worker(client=client, evaluators=loadable(), stop=stop).work()
+        await Worker(client=client, evaluators=loadable() | own, configured=frozenset(own), stop=stop).work()
         stop.set()
 
 

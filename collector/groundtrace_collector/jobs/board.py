@@ -135,6 +135,20 @@ class Board:
         """How many tasks of a source wait for a worker."""
         return len(self._queues.get(source, ()))
 
+    def forget(self, source: str, evaluators: Collection[str]) -> None:
+        """Take the tasks of these evaluators out of a source's queue."""
+        queue = self._queues.get(source, {})
+        for task in [task for task in queue if task.evaluator in evaluators]:
+            del queue[task]
+
+    def sources(self, task: Task) -> frozenset[str]:
+        """Who asked for a leased task."""
+        return frozenset(self._sources.get(task, ()))
+
+    def leases(self) -> frozenset[str]:
+        """The ids of all leases."""
+        return frozenset(self._leases)
+
     def next_expiry_s(self) -> float | None:
         """Seconds until the first lease runs out, or None when nothing is leased."""
         if not self._leases:

@@ -1,6 +1,8 @@
 """A change to a job, as the API takes it: a new job, other conditions, another state."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,7 +12,8 @@ from groundtrace_collector.jobs.catalog import versions_of
 from groundtrace_collector.jobs.job import Job, JobSpec, JobState, Scope
 from groundtrace_collector.query.where import compile_where
 
-_MAY_BE_NONE: Final = frozenset({"where", "always", "project"})
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
+_MAY_BE_NONE: Final = frozenset({"where", "always", "project", "budget_usd"})
 
 
 class JobChange(BaseModel):
@@ -24,12 +27,17 @@ class JobChange(BaseModel):
     sample: float | None = None
     always: str | None = None
     every: str | None = None
+    budget_usd: str | None = None
     project: str | None = None
     state: Literal["active", "paused", "removed"] | None = None
 
 
-def changed_job(job: Job | None, change: JobChange, *, cursor: int, now: datetime) -> Job:
+def changed_job(
+    job: Job | None, change: JobChange, *, cursor: int, now: datetime, offered: Mapping[str, str] = _NONE
+) -> Job:
     """The job after the change; ``job`` None means that there is none, and a new one starts at ``cursor``.
+
+    ``offered`` are the versions of evaluators that workers have and this process has not.
 
     Raises ApiError: 400 for what is wrong with the job, 404 for pausing or removing one that is not there.
     """
@@ -50,7 +58,7 @@ def changed_job(job: Job | None, change: JobChange, *, cursor: int, now: datetim
     except ValueError as exc:
         raise ApiError(400, "invalid_job", str(exc)) from exc
     if given:
-        check_scope(spec)
+        check_scope(spec, offered)
     return Job(
         spec=spec,
         state=JobState(change.state or (job.state if job else JobState.ACTIVE)),
@@ -78,9 +86,9 @@ def visible_job(job: Job | None, change: JobChange, project: str | None) -> Job 
     raise ApiError(409, "name_taken", f"another project has a job {change.name!r}: name yours otherwise")
 
 
-def check_scope(scope: Scope) -> None:
+def check_scope(scope: Scope, offered: Mapping[str, str] = _NONE) -> None:
     """Raise ApiError (400) for an unknown evaluator or a where-expression that is not one."""
-    versions_of(scope.evaluators)
+    versions_of(scope.evaluators, offered)
     for text in (scope.where, scope.always):
         if text is not None:
             compile_where(text)

@@ -13,6 +13,8 @@ from groundtrace.errors import ApiError, ExportError
 from groundtrace_collector.jobs.protocol import (
     ClaimReply,
     ClaimRequest,
+    ReserveReply,
+    ReserveRequest,
     ResultsReply,
     ResultsRequest,
     RunRequest,
@@ -64,6 +66,10 @@ class JobsClient:
     async def claim(self, request: ClaimRequest) -> ClaimReply:
         """Ask for work."""
         return await self._post("/claim", request, ClaimReply)
+
+    async def reserve(self, request: ReserveRequest) -> ReserveReply:
+        """Ask for the money that a lease's cases can cost."""
+        return await self._post("/reserve", request, ReserveReply)
 
     async def results(self, request: ResultsRequest) -> ResultsReply:
         """Hand in what was found out, or keep the lease."""

@@ -8,20 +8,26 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Final
 
 from groundtrace_collector.errors import ApiError, GroundtraceError
 from groundtrace_collector.jobs.board import Board, Lease, Task
+from groundtrace_collector.jobs.budget import Answer, Asked, Purse, Treasury, next_day
 from groundtrace_collector.jobs.cases import build_cases
-from groundtrace_collector.jobs.catalog import evaluator, versions_of
+from groundtrace_collector.jobs.catalog import threshold_of, versions_of
 from groundtrace_collector.jobs.job import Job, JobState, Scope
 from groundtrace_collector.jobs.ledger import Verdict, record
+from groundtrace_collector.jobs.offers import Offers, Waiting
 from groundtrace_collector.jobs.protocol import (
+    Bound,
     ClaimReply,
     ClaimRequest,
+    ReserveReply,
+    ReserveRequest,
     ResultsReply,
     ResultsRequest,
     RunStatus,
@@ -43,6 +49,9 @@ IDLE_WAIT_S: Final = 10.0
 """The longest that a worker is told to wait: a new job is taken up within this time."""
 RELOAD_S: Final = 30.0
 """Other collectors may share a ClickHouse server; their changes to jobs are seen after this time."""
+
+
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 def _utc_now() -> datetime:
@@ -72,6 +81,10 @@ class Dispatcher:
         self._loaded_at: float | None = None
         self._runs: dict[str, Run] = {}
         self._unfinished_looks: set[str] = set()
+        self._treasury = Treasury(store, clock)
+        self._offers = Offers(monotonic)
+        self.waiting: dict[str, Waiting] = {}
+        """By job, what its budget does not cover until the next day."""
         self.faults: dict[str, str] = {}
         """By job, why its last look for due traces failed."""
 
@@ -92,6 +105,7 @@ class Dispatcher:
             self._board.drop(name)
             self._unfinished_looks.discard(name)
             self.faults.pop(name, None)
+            self.waiting.pop(name, None)
             self._jobs[name] = job
             if job.state is JobState.REMOVED:
                 del self._jobs[name]
@@ -101,20 +115,42 @@ class Dispatcher:
         """Where a new job starts: it scores what comes from now on, and a run the rest."""
         return self._store.next_seq()
 
-    def selection(self, scope: Scope, *, job: str = "") -> Selection:
-        """The traces and evaluators of a scope; raises ApiError (400) for an unknown evaluator."""
-        return Selection(scope=scope, versions=versions_of(scope.evaluators), clock=self._clock, job=job)
+    def offered(self) -> Mapping[str, str]:
+        """Versions of the evaluators that only workers have."""
+        return self._offers.versions()
+
+    def selection(self, scope: Scope, *, job: str = "", configured: Mapping[str, str] = _NONE) -> Selection:
+        """The traces and evaluators of a scope; raises ApiError (400) for an unknown evaluator.
+
+        ``configured`` are evaluators of whoever asks, beside those that workers offer.
+        """
+        versions = versions_of(scope.evaluators, {**self.offered(), **configured})
+        return Selection(scope=scope, versions=versions, clock=self._clock, job=job)
+
+    async def purse(self, job: Job) -> Purse | None:
+        """What a job with a budget has spent today; None without one."""
+        if job.day_usd is None:
+            return None
+        async with self._lock:
+            return replace(await self._treasury.purse(job.name, job.day_usd))
 
     # --- runs ----------------------------------------------------------------------------------------------
 
     async def start_run(
-        self, scope: Scope, *, job: str, since_ns: int | None, until_ns: int | None
+        self,
+        scope: Scope,
+        *,
+        job: str,
+        since_ns: int | None,
+        until_ns: int | None,
+        budget_usd: float | None = None,
+        configured: Mapping[str, str] = _NONE,
     ) -> RunStatus:
         """Begin to score everything that is stored now and that the ledger lacks.
 
         A trace with a root is taken at once, without the wait that a schedule keeps.
         """
-        selection = self.selection(scope, job=job)
+        selection = self.selection(scope, job=job, configured=configured)
         window = Window(until_seq=self._store.next_seq(), root_wait_s=0, since_ns=since_ns, until_ns=until_ns)
         async with self._lock:
             backlog = await selection.backlog(self._store, window)
@@ -125,6 +161,8 @@ class Dispatcher:
                 backlog=backlog,
                 asked_at=self._monotonic(),
             )
+            if budget_usd is not None:
+                run.purse = Purse(owner=run.run_id, limit_usd=budget_usd)
             self._runs[run.run_id] = run
             await self._refill(run)
             return self._status(run)
@@ -145,6 +183,8 @@ class Dispatcher:
             raise ApiError(403, "forbidden", f"a key of project {project!r} works on runs, not on every job")
         async with self._lock:
             run = None if request.run is None else self._run(request.run, project)
+            if project is None:
+                self._offers.heard(request.configured)
             await self._load()
             await self._take_back()
             lease = self._take(request)
@@ -166,9 +206,36 @@ class Dispatcher:
                 return ResultsReply(accepted=0, dropped=len(request.results), lease_lost=True)
             verdicts = _verdicts(lease, request)
             accepted = await self._record(verdicts)
+            costs = {verdict.task: verdict.score.cost_usd for verdict in verdicts}
+            await self._treasury.settle(request.lease, costs)
             if request.done:
                 self._board.release(request.lease)
+                await self._treasury.give_back(request.lease)
             return ResultsReply(accepted=accepted, dropped=len(request.results) - accepted)
+
+    async def reserve(self, request: ReserveRequest, *, project: str | None = None) -> ReserveReply:
+        """Set aside what a lease's cases can cost, and say which of them may be made.
+
+        What its budget does not cover stays undecided; what it never can is decided here.
+        """
+        async with self._lock:
+            lease = self._board.renew(request.lease)
+            if lease is None or not all(project in {None, task.project} for task in lease.tasks):
+                return ReserveReply(lease_lost=True)
+            held = {task: task for task in lease.tasks}
+            bounds = {
+                held[task]: each.most_usd for each in request.bounds if (task := _bounded(each)) in held
+            }
+            purses = await self._purses({task.job for task in bounds})
+            asked = [
+                Asked(task=task, bound_usd=usd, purses=self._paying(task, purses))
+                for task, usd in bounds.items()
+            ]
+            answers = dict(zip(bounds, await self._treasury.reserve(request.lease, asked), strict=True))
+            await self._refuse(asked, answers)
+            return ReserveReply(
+                granted=tuple(answers.get(_bounded(each)) is Answer.GRANTED for each in request.bounds)
+            )
 
     # --- under the lock ------------------------------------------------------------------------------------
 
@@ -189,6 +256,7 @@ class Dispatcher:
             lease=lease.lease_id if cases else None,
             lease_s=self._board.lease_s,
             cases=tuple(cases),
+            budgeted=any(self._is_budgeted(task) for task in lease.tasks),
             run=self._status(run) if run else None,
         )
 
@@ -200,8 +268,59 @@ class Dispatcher:
                 self._runs[run_id].decided[verdict.score.status.value] += 1
         return len(fresh)
 
+    def _is_budgeted(self, task: Task) -> bool:
+        job = self._jobs.get(task.job)
+        return (job is not None and job.day_usd is not None) or bool(self._run_purses(task))
+
+    def _run_purses(self, task: Task) -> tuple[Purse, ...]:
+        runs = (self._runs[source] for source in self._board.sources(task) & self._runs.keys())
+        return tuple(run.purse for run in runs if run.purse)
+
+    async def _purses(self, jobs: Collection[str]) -> dict[str, Purse]:
+        found = {}
+        for name in jobs & self._jobs.keys():
+            limit_usd = self._jobs[name].day_usd
+            if limit_usd is not None:
+                found[name] = await self._treasury.purse(name, limit_usd)
+        return found
+
+    def _paying(self, task: Task, purses: Mapping[str, Purse]) -> tuple[Purse, ...]:
+        own = (purses[task.job],) if task.job in purses else ()
+        return own + self._run_purses(task)
+
+    async def _refuse(self, asked: Sequence[Asked], answers: Mapping[Task, Answer]) -> None:
+        """What no budget of a job can ever cover is decided; the rest waits, and runs end."""
+        never: list[Verdict] = []
+        for each in asked:
+            answer = answers[each.task]
+            if answer is Answer.NEVER and (each.bound_usd is None or each.purses[0].day):
+                never.append(_unaffordable(each))
+            elif answer in {Answer.NEVER, Answer.EXHAUSTED}:
+                self._let_wait(each)
+        if never:
+            await self._record(never)
+
+    def _let_wait(self, asked: Asked) -> None:
+        task = asked.task
+        for run_id in self._board.sources(task) & self._runs.keys():
+            self._runs[run_id].out_of_budget = self._runs[run_id].exhausted = True
+            self._board.drop(run_id)
+        if any(purse.day and purse.ask(asked.bound_usd) is Answer.EXHAUSTED for purse in asked.purses):
+            waiting = self.waiting.setdefault(task.job, Waiting(until=next_day(self._clock())))
+            waiting.evaluators.add(task.evaluator)
+            self._board.forget(task.job, waiting.evaluators)
+        self._board.finish([task])
+
+    def _end_waits(self) -> None:
+        now = self._clock()
+        for name in [name for name, waiting in self.waiting.items() if waiting.until <= now]:
+            del self.waiting[name]
+            self._unfinished_looks.add(name)
+
     async def _take_back(self) -> None:
+        self._end_waits()
         lost = self._board.expire()
+        self._treasury.keep(self._board.leases())
         if lost:
             logger.error("%d evaluations are given up: no worker that took them came back", len(lost))
             await self._record([_given_up(task) for task in lost])
@@ -236,7 +355,9 @@ class Dispatcher:
             window = selection.window_above(job.cursor)
             # Before the tasks are read: what settles in between may lie below a frontier read after them.
             backlog = await selection.backlog(self._store, window)
-            tasks = await selection.due(self._store, window, traces=TRACES_PER_LOOK)
+            waiting = self.waiting.get(job.name)
+            able = selection.without(waiting.evaluators) if waiting else selection
+            tasks = await able.due(self._store, window, traces=TRACES_PER_LOOK) if able.versions else []
         except GroundtraceError as exc:
             logger.warning("job %s cannot look for traces: %s", job.name, exc)
             self.faults[job.name] = str(exc)
@@ -244,7 +365,7 @@ class Dispatcher:
             return
         self.faults.pop(job.name, None)
         self._board.offer(job.name, tasks)
-        if backlog.due_traces > TRACES_PER_LOOK:
+        if backlog.due_traces > TRACES_PER_LOOK and tasks:
             self._unfinished_looks.add(job.name)
         looked = replace(job, cursor=max(job.cursor, backlog.frontier), last_run_at=self._clock())
         self._jobs[job.name] = looked
@@ -319,9 +440,37 @@ def _verdicts(lease: Lease, request: ResultsRequest) -> list[Verdict]:
         )
         task = held.get(answered)
         if task is not None:
-            threshold = evaluator(task.evaluator).threshold
+            threshold = threshold_of(task.evaluator, result.threshold)
             verdicts[task] = Verdict(task=task, score=result.score, threshold=threshold)
     return list(verdicts.values())
+
+
+def _bounded(bound: Bound) -> Task:
+    return Task(
+        project=bound.project,
+        trace_id=bound.trace_id,
+        input_hash=bound.input_hash,
+        evaluator=bound.evaluator.name,
+        version=bound.evaluator.version,
+    )
+
+
+def _unaffordable(asked: Asked) -> Verdict:
+    if asked.bound_usd is None:
+        status, why = Status.ERROR, "what it can cost is not known, so no budget can hold it: give its prices"
+    else:
+        limit_usd = min(purse.limit_usd for purse in asked.purses if purse.day)
+        status = Status.BUDGET_EXHAUSTED
+        why = f"this case alone can cost ${asked.bound_usd:.4f}, the job may spend ${limit_usd:g} a day"
+    score = ScoreMessage(
+        name=asked.task.evaluator,
+        version=asked.task.version,
+        score=None,
+        status=status,
+        explanation=why,
+        cost_usd=0.0,
+    )
+    return Verdict(task=asked.task, score=score)
 
 
 def _given_up(task: Task) -> Verdict:

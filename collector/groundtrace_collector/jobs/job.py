@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from groundtrace_collector.jobs.budget import day_usd
 from groundtrace_collector.jobs.schedule import next_run, parse_schedule
 
 INTERNAL_PROJECT: Final = "groundtrace.internal"
@@ -75,6 +76,17 @@ class JobSpec(Scope):
 
     name: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[\w.@-]+$")]
     every: str = DEFAULT_EVERY
+    budget_usd: str | None = None
+    """What its evaluators may spend, such as ``5/day`` (UTC)."""
+
+    @field_validator("budget_usd")
+    @classmethod
+    def _is_a_budget(cls, budget: str | None) -> str | None:
+        text = (budget or "").strip()
+        if not text:
+            return None
+        day_usd(text)
+        return text
 
     @field_validator("every")
     @classmethod
@@ -105,6 +117,11 @@ class Job:
     def name(self) -> str:
         """The job's name, by which it is kept."""
         return self.spec.name
+
+    @property
+    def day_usd(self) -> float | None:
+        """What it may spend a day; None without a limit."""
+        return None if self.spec.budget_usd is None else day_usd(self.spec.budget_usd)
 
     def next_run_at(self) -> datetime | None:
         """When it looks for due traces again, which may be in the past; None unless it is active."""

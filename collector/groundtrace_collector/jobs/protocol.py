@@ -26,6 +26,8 @@ class ClaimRequest(_Message):
 
     worker: Annotated[str, Field(max_length=200)]
     evaluators: dict[str, str]
+    configured: dict[str, str] = {}
+    """Those of them that the worker's own settings made, which the collector cannot know otherwise."""
     limit: Annotated[int, Field(ge=1, le=MAX_BATCH)] = 100
     run: str | None = None
     """Ask only for this run's tasks."""
@@ -66,6 +68,10 @@ class RunStatus(_Message):
     waiting: int
     """Traces left out because their root has not arrived yet and may still come."""
     finished: bool
+    spent_usd: float = 0.0
+    """What was spent and reserved of the run's budget, where it has one."""
+    out_of_budget: bool = False
+    """It ended because a budget would not cover what is left, which stays undecided."""
 
 
 class ClaimReply(_Message):
@@ -75,6 +81,8 @@ class ClaimReply(_Message):
     lease_s: float = 0.0
     """The lease ends so long after the last message about it."""
     cases: tuple[CaseMessage, ...] = ()
+    budgeted: bool = False
+    """The worker has to reserve what the cases can cost before it begins."""
     wait_s: float = 0.0
     run: RunStatus | None = None
 
@@ -109,6 +117,32 @@ class Result(_Message):
     trace_id: str
     input_hash: int
     score: ScoreMessage
+    threshold: float | None = None
+    """The one that the score is read against, where only the worker has the evaluator."""
+
+
+class Bound(_Message):
+    """The most that one evaluator can cost on one case, in US dollars; None where that is not known."""
+
+    project: str
+    trace_id: str
+    input_hash: int
+    evaluator: EvaluatorRef
+    most_usd: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] | None
+
+
+class ReserveRequest(_Message):
+    """A worker asks for money before it begins."""
+
+    lease: str
+    bounds: Annotated[tuple[Bound, ...], Field(max_length=50 * MAX_BATCH)]
+
+
+class ReserveReply(_Message):
+    """Whether each may be made, in order; what may not is the collector's affair."""
+
+    granted: tuple[bool, ...] = ()
+    lease_lost: bool = False
 
 
 class ResultsRequest(_Message):
@@ -136,5 +170,9 @@ class RunRequest(_Message):
     project: str | None = None
     sample: float = 1.0
     always: str | None = None
+    budget_usd: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] | None = None
+    """What this run may spend; a job's own budget holds beside it."""
+    configured: dict[str, str] = {}
+    """Versions of the evaluators that the asker's own settings made."""
     since: str | None = None
     until: str | None = None

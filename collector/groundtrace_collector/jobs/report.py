@@ -21,6 +21,7 @@ async def job_reports(store: Store, dispatcher: Dispatcher, *, project: str | No
         describe(job)
         | {"counts": asdict(counts.get(job.name, JobCounts()))}
         | await _lag(store, dispatcher, job)
+        | {"budget": await _budget(dispatcher, job)}
         for job in jobs
     ]
 
@@ -36,6 +37,7 @@ def describe(job: Job) -> Json:
         "always": spec.always,
         "every": spec.every,
         "project": spec.project,
+        "budget_usd": spec.budget_usd,
         "state": job.state.value,
         "created_at": _iso(job.created_at),
         "last_run_at": _iso(job.last_run_at),
@@ -56,6 +58,20 @@ async def _lag(store: Store, dispatcher: Dispatcher, job: Job) -> Json:
         "oldest_s": round(backlog.oldest_s, 3),
     }
     return {"lag": lag, "fault": dispatcher.faults.get(job.name)}
+
+
+async def _budget(dispatcher: Dispatcher, job: Job) -> Json | None:
+    """What a job with a budget has spent and reserved today, and what waits for the next day."""
+    purse = await dispatcher.purse(job)
+    if purse is None:
+        return None
+    waiting = dispatcher.waiting.get(job.name)
+    return {
+        "day_usd": purse.limit_usd,
+        "spent_today_usd": round(purse.total_usd, 6),
+        "waiting_for_budget": sorted(waiting.evaluators) if waiting else [],
+        "goes_on_at": _iso(waiting.until) if waiting else None,
+    }
 
 
 def _iso(time: datetime | None) -> str | None:

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
+from groundtrace_collector.jobs.budget import Purse
 from groundtrace_collector.jobs.protocol import RunStatus
 from groundtrace_collector.jobs.selection import Backlog, Selection, Window
 from groundtrace_evaluators.score import Status
@@ -24,6 +25,8 @@ class Run:
     decided: Counter[str] = field(default_factory=Counter)
     exhausted: bool = False
     """Nothing undecided was left when it last looked."""
+    purse: Purse | None = None
+    out_of_budget: bool = False
 
     def status(self, *, open_tasks: int) -> RunStatus:
         """How far it is, with this many of its tasks still queued or leased."""
@@ -35,4 +38,6 @@ class Run:
             scores_added=self.decided[Status.OK],
             waiting=self.backlog.waiting_traces,
             finished=self.exhausted and open_tasks == 0,
+            spent_usd=self.purse.total_usd if self.purse else 0.0,
+            out_of_budget=self.out_of_budget,
         )

@@ -1,7 +1,7 @@
 """What is due: traces in a scope that the ledger lacks, by SQL over `traces` and `ledger`."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -83,6 +83,11 @@ class Selection:
             oldest_s=row["OldestS"],
             frontier=row["Newest"] if first is None else first - 1,
         )
+
+    def without(self, evaluators: Collection[str]) -> "Selection":
+        """The same traces, and what the other evaluators lack of them."""
+        kept = {name: version for name, version in self.versions.items() if name not in evaluators}
+        return replace(self, versions=kept)
 
     def window_above(self, cursor: int) -> Window:
         """What a job reads whose cursor stands at this sequence."""

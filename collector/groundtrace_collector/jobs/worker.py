@@ -14,10 +14,12 @@ from typing import Final
 from groundtrace.errors import ApiError
 from groundtrace_collector.jobs.client import CollectorAwayError, JobsClient
 from groundtrace_collector.jobs.protocol import (
+    Bound,
     CaseMessage,
     ClaimReply,
     ClaimRequest,
     EvaluatorRef,
+    ReserveRequest,
     Result,
     ResultsRequest,
     RunStatus,
@@ -36,6 +38,8 @@ BATCH_S: Final = 2.0
 FIRST_BATCH: Final = 32
 MAX_BATCH: Final = 500
 MAX_BACKOFF_S: Final = 15.0
+NO_MONEY_S: Final = 1.0
+"""The pause after a batch for which nothing could be reserved: others may give some back."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,6 +52,8 @@ class Worker:
     client: JobsClient
     evaluators: Mapping[str, Evaluator]
     stop: asyncio.Event
+    configured: frozenset[str] = frozenset()
+    """Those of the evaluators that settings of this machine made."""
     run: str | None = None
     name: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
     _limit: int = FIRST_BATCH
@@ -74,11 +80,43 @@ class Worker:
         Raises CollectorAwayError, and ApiError when the collector refuses.
         """
         versions = {name: evaluator.version for name, evaluator in self.evaluators.items()}
-        request = ClaimRequest(worker=self.name, evaluators=versions, limit=self._limit, run=self.run)
+        request = ClaimRequest(
+            worker=self.name,
+            evaluators=versions,
+            configured={name: versions[name] for name in self.configured},
+            limit=self._limit,
+            run=self.run,
+        )
         reply = await self.client.claim(request)
         if reply.lease is not None:
-            await self._score(reply.lease, reply.cases)
+            cases = await self._paid(reply.lease, reply.cases) if reply.budgeted else reply.cases
+            await self._score(reply.lease, cases)
+            if not cases:
+                await self._pause(NO_MONEY_S)
         return reply
+
+    async def _paid(self, lease: str, cases: Sequence[CaseMessage]) -> tuple[CaseMessage, ...]:
+        """The cases with the evaluators that may be asked, once what they can cost is set aside."""
+        bounds = bounds_of(cases, self.evaluators)
+        reply = await self.client.reserve(ReserveRequest(lease=lease, bounds=bounds))
+        granted = {
+            (each.project, each.trace_id, each.input_hash, each.evaluator)
+            for each, may in zip(bounds, reply.granted, strict=not reply.lease_lost)
+            if may
+        }
+        kept = [
+            case.model_copy(
+                update={
+                    "evaluators": tuple(
+                        ref
+                        for ref in case.evaluators
+                        if (case.project, case.trace_id, case.input_hash, ref) in granted
+                    )
+                }
+            )
+            for case in cases
+        ]
+        return tuple(case for case in kept if case.evaluators)
 
     async def _score(self, lease: str, cases: Sequence[CaseMessage]) -> None:
         """Score in a thread and hand in from here, so that a slow evaluator does not cost the lease."""
@@ -115,9 +153,12 @@ class Worker:
                 reply = await self.client.results(request)
             except CollectorAwayError as exc:
                 if self.stop.is_set():
-                    logger.warning(
-                        "%d verdicts are not handed in, they will be made again: %s", len(results), exc
-                    )
+                    # Not lost yet: the collector may be back for the last message.
+                    found.extendleft(reversed(results))
+                    if done:
+                        logger.warning(
+                            "%d verdicts are not handed in, they will be made again: %s", len(results), exc
+                        )
                     return
                 await self._pause(self._back_off(str(exc)))
             else:
@@ -161,28 +202,61 @@ def score_cases(
     """Score the cases in order until ``enough`` says so; gives how many evaluations were made."""
     scored = 0
     for message in cases:
-        case = Case(
-            query=message.query,
-            context=message.context,
-            context_ids=message.context_ids,
-            answer=message.answer,
-            expected=message.expected,
-            cached_query=message.cached_query,
-            retrieved_ids=message.retrieved_ids,
-            retrieved_scores=message.retrieved_scores,
-            relevant_ids=message.relevant_ids,
-        )
+        case = case_of(message)
         for ref in message.evaluators:
             if enough():
                 return scored
-            found(_result(message, _verdict(evaluators[ref.name], case, ref)))
+            found(_result(message, _verdict(evaluators[ref.name], case, ref), evaluators[ref.name]))
             scored += 1
     return scored
 
 
-def _result(message: CaseMessage, score: ScoreMessage) -> Result:
+def case_of(message: CaseMessage) -> Case:
+    """The case as evaluators take it."""
+    return Case(
+        query=message.query,
+        context=message.context,
+        context_ids=message.context_ids,
+        answer=message.answer,
+        expected=message.expected,
+        cached_query=message.cached_query,
+        retrieved_ids=message.retrieved_ids,
+        retrieved_scores=message.retrieved_scores,
+        relevant_ids=message.relevant_ids,
+    )
+
+
+def bounds_of(cases: Sequence[CaseMessage], evaluators: Mapping[str, Evaluator]) -> tuple[Bound, ...]:
+    """The most that each evaluation can cost; one that cannot say it has no bound."""
+    return tuple(
+        Bound(
+            project=message.project,
+            trace_id=message.trace_id,
+            input_hash=message.input_hash,
+            evaluator=ref,
+            most_usd=_most_usd(evaluators[ref.name], case),
+        )
+        for message in cases
+        for case in [case_of(message)]
+        for ref in message.evaluators
+    )
+
+
+def _most_usd(evaluator: Evaluator, case: Case) -> float | None:
+    try:
+        return 0.0 if evaluator.lacking(case) else evaluator.most_usd(case)
+    except Exception:  # whoever wrote it: one case must not stop the others
+        logger.exception("evaluator %s cannot say what a case costs", evaluator.name)
+        return None
+
+
+def _result(message: CaseMessage, score: ScoreMessage, evaluator: Evaluator) -> Result:
     return Result(
-        project=message.project, trace_id=message.trace_id, input_hash=message.input_hash, score=score
+        project=message.project,
+        trace_id=message.trace_id,
+        input_hash=message.input_hash,
+        score=score,
+        threshold=evaluator.threshold,
     )
 
 

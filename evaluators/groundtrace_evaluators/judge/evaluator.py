@@ -28,6 +28,8 @@ from groundtrace_evaluators.score import Score, Status
 R = TypeVar("R", bound=Reply)
 
 _PLANTED_NOTE: Final = "; the texts hold words to a grader, which were not followed"
+_FRAME_BYTES: Final = 16_000
+"""Of a call: its schema, the numbering of claims and passages, the canary, the chat template."""
 _COMPROMISED: Final = (
     "the judge accepted a statement that was made up from beginning to end, so none of its verdicts on this case "
     "can be believed: it followed planted instructions, or agrees with everything"
@@ -89,6 +91,25 @@ class JudgedEvaluator(Evaluator, ABC):
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+    def most_usd(self, case: Case) -> float | None:
+        """What every call could cost if each were retried, and repaired, as often as is allowed.
+
+        None without the model's price. An endpoint that reports more tokens than it was sent and asked for
+        can still cost more.
+        """
+        if self.config.price is None:
+            return None
+        if self.verdict_without_asking(case) is not None:
+            return 0.0
+        attempts = 2 * (1 + self.config.max_retries) * self.calls(case)
+        return attempts * self.config.price.usd(
+            most_bytes(case, self.prompt, self.config), self.config.max_output_tokens
+        )
+
+    @abstractmethod
+    def calls(self, case: Case) -> int:
+        """How many calls the case needs at most, retries and repairs aside."""
 
     @abstractmethod
     async def ask(self, case: Case, spend: Spend) -> JudgedVerdict:
@@ -191,6 +212,19 @@ class JudgedEvaluator(Evaluator, ABC):
                 replies=tuple(spend.replies),
             ),
         )
+
+
+def most_bytes(case: Case, prompt: str, config: JudgeConfig) -> int:
+    """An upper bound for the body of one call, and so for its tokens.
+
+    Texts stand in JSON inside JSON, where a quotation mark takes four bytes and a sign that is spelt out
+    seven; a call holds one window of the context, the query, the answer, and a reply that is sent back.
+    """
+    answer, query = case.answer or "", case.query or ""
+    context = sum(map(len, case.context))
+    chars = 2 * min(context, config.window_chars) + len(query) + 2 * len(answer)
+    widest = max(4 if text.isascii() else 7 for text in (answer, query, *case.context))
+    return _FRAME_BYTES + config.max_output_tokens + len(prompt.encode()) + widest * chars
 
 
 def _free(verdict: JudgedVerdict) -> JudgedVerdict:

@@ -45,6 +45,10 @@ class JudgedContextRelevance(JudgedEvaluator, QueryToContext):
         """The lexical relevance of the same case."""
         return ContextRelevance().judge(case).score
 
+    def calls(self, case: Case) -> int:
+        """One for each window of the context."""
+        return len(windows([visible(passage) for passage in case.context], self.config.window_chars))
+
     async def ask(self, case: Case, spend: Spend) -> JudgedVerdict:
         """Ask about every passage, window by window."""
         found: dict[int, JudgedEvidence] = {}

@@ -93,6 +93,14 @@ class JudgedGroundedness(JudgedEvaluator, ContextToAnswer):
         """The lexical groundedness of the same case."""
         return Groundedness().judge(case).score
 
+    def calls(self, case: Case) -> int:
+        """One for each window of the context and batch of claims."""
+        claims = len(claims_of(split_sentences(visible(case.answer or ""))))
+        batches = -(-claims // self.config.claims_per_call)
+        return batches * len(
+            windows([visible(passage) for passage in case.context], self.config.window_chars)
+        )
+
     async def ask(self, case: Case, spend: Spend) -> JudgedVerdict:
         """Ask about every claim, window by window; a claim that has its support is not asked about again."""
         claims = [_Claim(claim.text) for claim in claims_of(split_sentences(visible(case.answer or "")))]

@@ -62,6 +62,7 @@ ASKED: dict[tuple[str, str], list[dict[str, Any]]] = {
             }
         },
     ],
+    ("POST", "/api/v1/jobs/reserve"): [{"json": {"lease": "{lease}", "bounds": []}}],
     ("POST", "/api/v1/jobs/results"): [{"json": {"lease": "{lease}", "results": []}}],
     ("POST", "/api/v1/sql"): [
         {"json": {"sql": f"SELECT * FROM {table}"}}  # noqa: S608

@@ -9,8 +9,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -37,10 +38,14 @@ _NUMBERS = random.Random(7)  # noqa: S311  (texts, not secrets)
 
 
 @contextlib.contextmanager
-def worker(url: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def worker(
+    url: str, log: Path, environ: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[subprocess.Popen[bytes]]:
     """A `groundtrace worker` that is killed when the block is left."""
     with log.open("ab") as out:
-        process = subprocess.Popen([*COMMAND, "worker", "--url", url], stdout=out, stderr=out)
+        process = subprocess.Popen(
+            [*COMMAND, "worker", "--url", url], stdout=out, stderr=out, env={**os.environ, **environ}
+        )
     try:
         yield process
     finally:
@@ -48,11 +53,17 @@ def worker(url: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
         process.wait(timeout=10)
 
 
-def groundtrace(*arguments: str, url: str) -> subprocess.CompletedProcess[str]:
+def groundtrace(
+    *arguments: str, url: str, environ: Mapping[str, str] = MappingProxyType({})
+) -> subprocess.CompletedProcess[str]:
     """Run the command line against a collector."""
-    environ = {**os.environ, "GROUNDTRACE_URL": url}
     return subprocess.run(
-        [*COMMAND, *arguments], check=False, capture_output=True, text=True, timeout=120, env=environ
+        [*COMMAND, *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "GROUNDTRACE_URL": url, **environ},
     )
 
 

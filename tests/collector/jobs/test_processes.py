@@ -25,6 +25,7 @@ from tests.collector.jobs.processes import (
     worker,
 )
 from tests.e2e.collector_process import CollectorProcess, free_port
+from tests.evaluators.judge.stub import serving
 
 JOB = {"name": "quality", "evaluators": ["groundedness", "hallucination_score"], "every": "1s"}
 
@@ -253,3 +254,38 @@ def child_cpu_s() -> float:
     """CPU seconds of the children that have ended and been waited for."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
+
+
+@pytest.mark.verify
+def test_a_judge_with_a_budget_never_spends_more_whoever_is_killed(
+    server: CollectorProcess, tmp_path: Path
+) -> None:
+    """The judge's endpoint counts what was asked of it; the collector's sum is never below that."""
+    settings = tmp_path / "evaluators.toml"
+    call_usd = (100 * 1.0 + 20 * 2.0) / 1e6  # the stub's usage
+    with serving() as endpoint:
+        settings.write_text(
+            f'[mini]\nuse = "judged_groundedness"\nbase_url = "{endpoint.url}"\nmodel = "stub"\n'
+            "max_output_tokens = 64\nmax_retries = 0\nwindow_chars = 500\n"
+            "[mini.prices.stub]\ninput_usd_per_million = 1.0\noutput_usd_per_million = 2.0\n"
+        )
+        environ = {"GROUNDTRACE_EVALUATORS": str(settings)}
+        send_traces(server.url, range(100), words=8, passages=1)
+        with worker(server.url, tmp_path / "a.log", environ) as first:
+            added = ["jobs", "add", "judged", "--evaluator", "mini", "--every", "1s", "--budget-usd", "1/day"]
+            wait_until(lambda: groundtrace(*added, url=server.url).returncode == 0, within_s=60)
+            ran = subprocess.Popen(
+                [*COMMAND, "jobs", "run", "judged", "--url", server.url], env={**os.environ, **environ},
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+            wait_until(lambda: len(endpoint.requests) >= 5, within_s=60)
+            kill(first)
+            kill(ran)
+            server.signal(signal.SIGKILL)
+            server.start()
+        done = groundtrace("jobs", "run", "judged", url=server.url, environ=environ)
+        listed = server.get("/api/v1/jobs")["jobs"][0]
+
+    assert done.returncode in {0, 1}, done.stderr
+    paid = len(endpoint.requests) * call_usd
+    assert 5 * call_usd <= paid <= listed["budget"]["spent_today_usd"] <= listed["budget"]["day_usd"]
