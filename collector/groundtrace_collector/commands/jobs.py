@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
+from groundtrace.errors import ApiError
 from groundtrace_collector.jobs.client import JobsClient
 from groundtrace_collector.jobs.job import DEFAULT_EVERY
 
@@ -73,6 +75,23 @@ def add(
     }
     job = asyncio.run(_change(url, change))
     _say(job, f"job {name}: {', '.join(job['evaluators'])}, every {job['every']}", as_json=as_json)
+
+
+@command.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--prune", is_flag=True, help="Remove the jobs that are not in the file.")
+@_URL
+@_JSON
+def apply(file: Path, url: str | None, *, prune: bool, as_json: bool) -> None:
+    """Make the collector's jobs what FILE states: one table [jobs.NAME] each, with the fields of a job.
+
+    Applying it again changes nothing. A paused job stays paused.
+    """
+    from groundtrace_collector.jobs.file import read_jobs
+
+    specs = [spec.model_dump(mode="json") for spec in read_jobs(file)]
+    done = asyncio.run(_apply(url, specs, prune=prune))
+    _say({"jobs": done}, "\n".join(f"job {name}: {what}" for name, what in done.items()), as_json=as_json)
 
 
 @command.command("list")
@@ -141,6 +160,31 @@ async def _jobs(url: str | None) -> list[dict[str, Any]]:
 async def _change(url: str | None, change: Json) -> dict[str, Any]:
     async with JobsClient(url) as client:
         return await client.change(change)
+
+
+async def _apply(url: str | None, specs: Sequence[Json], *, prune: bool) -> dict[str, str]:
+    """What became of each job: added, changed, unchanged or removed. The first that is refused ends it."""
+    done = {}
+    async with JobsClient(url) as client:
+        known = {job["name"]: job for job in await client.jobs()}
+        for spec in specs:
+            old = known.get(spec["name"])
+            if old is not None and all(old[field] == value for field, value in spec.items()):
+                done[spec["name"]] = "unchanged"
+                continue
+            await _send(client, spec)
+            done[spec["name"]] = "added" if old is None else "changed"
+        for name in sorted(known.keys() - done.keys()) if prune else ():
+            await client.change({"name": name, "state": "removed"})
+            done[name] = "removed"
+    return done
+
+
+async def _send(client: JobsClient, spec: Json) -> None:
+    try:
+        await client.change(spec)
+    except ApiError as exc:
+        raise ApiError(exc.status, exc.code, f"jobs.{spec['name']}: {exc.message}") from exc
 
 
 def _say(data: Json, words: str, *, as_json: bool) -> None:
