@@ -18,6 +18,7 @@ COMMANDS = {
     "trace": "Show one trace: its spans, documents and scores.",
     "cohorts": "Show metrics for each value of a dimension.",
     "compare": "Compare two values of a dimension, cohort by cohort.",
+    "replay": "Run a dataset through two encoders, and compare them.",
     "scores": "List scores.",
     "sql": "Run one SELECT over the collector's tables.",
     "jobs": "Add, list, run, pause and remove evaluation jobs.",

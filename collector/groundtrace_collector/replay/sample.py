@@ -32,6 +32,7 @@ DRAWS: Final = 5_000
 CLOSED_FORM_FROM: Final = 2_000
 """Clusters from which on the closed form serves (DESIGN section 3)."""
 MIN_MOVING: Final = 10
+_AT_ONCE: Final = 500
 _NORMAL = NormalDist()
 
 Range = Literal["rate", "rate difference", "unbounded"]
@@ -73,9 +74,12 @@ class Sample:
         """How often each cluster is in each draw."""
         rng = np.random.default_rng(seed)
         weights = np.empty((draws, self.clusters), dtype=np.float32)
-        for draw in range(draws):
-            chosen = rng.integers(0, self.clusters, self.clusters)
-            weights[draw] = np.bincount(chosen, minlength=self.clusters)
+        for first in range(0, draws, _AT_ONCE):
+            many = min(_AT_ONCE, draws - first)
+            chosen = rng.integers(0, self.clusters, (many, self.clusters))
+            places = chosen + self.clusters * np.arange(many)[:, np.newaxis]
+            counts = np.bincount(places.ravel(), minlength=many * self.clusters)
+            weights[first : first + many] = counts.reshape(many, self.clusters)
         return weights
 
     def mean(self, values: Floats) -> Estimate | None:
@@ -111,7 +115,7 @@ class Sample:
         return Estimate(value=value, influence=influence, drawn=drawn, n=n)
 
     def _sums(self, values: Floats) -> Floats:
-        return np.bincount(self._codes, values, minlength=self.clusters)
+        return np.bincount(self._codes, values, minlength=self.clusters).astype(np.float64)
 
 
 def _share_below(values: Floats, others: Floats) -> Floats:

@@ -1,0 +1,190 @@
+"""`groundtrace replay`: a dataset through two encoders."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from groundtrace_collector.commands import reading, table
+
+if TYPE_CHECKING:
+    from groundtrace_collector.datasets.row import Row
+    from groundtrace_collector.replay.plan import Corpus
+    from groundtrace_collector.replay.report import Report
+
+
+def _cut_offs(context: click.Context, option: click.Parameter, text: str) -> tuple[int, ...]:
+    del context, option
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and int(part) for part in parts):
+        raise click.BadParameter(f"whole numbers from 1 on, separated by commas, got {text!r}")
+    return tuple(sorted({int(part) for part in parts}))
+
+
+@click.command()
+@click.option(
+    "--dataset", metavar="NAME|FILE", help="A dataset of the collector, or a JSONL, CSV or Parquet file."
+)
+@click.option("--sample", type=click.IntRange(1), metavar="N", help="Instead: the newest N live queries.")
+@click.option("--where", metavar="EXPRESSION", help="Of --sample: which traces.")
+@click.option("--since", metavar="TIME", help="Of --sample: ISO 8601, or an age such as 24h or 7d.")
+@click.option(
+    "--corpus",
+    type=click.Path(path_type=Path),
+    metavar="FILE.jsonl",
+    help="Lines of id and content. [the rows' or traces' own]",
+)
+@click.option("--base", required=True, metavar="ENCODER", help="The encoder that is compared against.")
+@click.option("--candidate", required=True, metavar="ENCODER", help="The encoder that is judged.")
+@click.option("--k", default="5,10", show_default=True, callback=_cut_offs, metavar="K,…", help="Cut-offs.")
+@click.option("--by", metavar="DIMENSION", help="Cohorts: metadata.KEY, intent, source.")
+@click.option(
+    "--cluster",
+    type=click.Choice(["query", "document"]),
+    default="query",
+    show_default=True,
+    help="What is drawn together.",
+)
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write the report's JSON there.")
+@reading.reads
+def command(
+    dataset: str | None,
+    sample: int | None,
+    where: str | None,
+    since: str | None,
+    corpus: Path | None,
+    base: str,
+    candidate: str,
+    k: tuple[int, ...],
+    by: str | None,
+    cluster: Literal["query", "document"],
+    out: Path | None,
+    url: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Run a dataset, or live queries, through two encoders over one corpus.
+
+    An ENCODER is module:attribute (LangChain Embeddings, an object with encode, a function of texts), an
+    OpenAI-compatible endpoint http://HOST/v1#model=NAME&dimension=N, or a folder with an ONNX model.
+    """
+    from groundtrace_collector.replay.encoders import encoder_at
+    from groundtrace_collector.replay.replay import Settings, replay
+
+    if (dataset is None) == (sample is None):
+        raise click.UsageError("give --dataset, or --sample for live queries; not both")
+    if sample is None and (where or since):
+        raise click.UsageError("--where and --since choose live queries: they need --sample")
+    name, rows, documents = _read(dataset, sample, where, since, corpus, url)
+    report = replay(
+        name,
+        rows,
+        documents,
+        encoder_at(base),
+        encoder_at(candidate),
+        Settings(k=k, by=by, cluster=cluster),
+        now=datetime.now(UTC),
+    )
+    text = report.model_dump_json(indent=2)
+    if out is not None:
+        out.write_text(f"{text}\n", encoding="utf-8")
+    for each in report.warnings:
+        click.echo(f"note: {each}", err=True)
+    if as_json:
+        click.echo(text)
+    else:
+        _show(report)
+
+
+def _read(
+    dataset: str | None,
+    sample: int | None,
+    where: str | None,
+    since: str | None,
+    corpus: Path | None,
+    url: str | None,
+) -> tuple[str, list[Row], Corpus]:
+    """The rows with their name, and what is searched."""
+    from groundtrace_collector.replay import sources
+    from groundtrace_collector.replay.plan import corpus_of
+
+    found: Corpus | None = None
+    if dataset is None:
+        with reading.client_of(url) as client:
+            rows, found = sources.sampled(client, where=where, since=since, sample=sample or 0)
+        name = f"live queries where {where}" if where else "live queries"
+    elif sources.is_file(dataset):
+        name, rows = Path(dataset).name, sources.file_rows(Path(dataset))
+    else:
+        with reading.client_of(url) as client:
+            name, rows = dataset, sources.stored_rows(client, dataset)
+    if corpus is not None:
+        return name, rows, sources.read_corpus(corpus)
+    return name, rows, found or corpus_of(rows, name)
+
+
+def _show(report: Report) -> None:
+    """The comparison, then what changed among the neighbours, then the encoders."""
+    table.show(
+        [
+            "cohort",
+            "metric",
+            report.base.name,
+            report.candidate.name,
+            "difference",
+            "wins",
+            "losses",
+            "n",
+            "verdict",
+        ],
+        [
+            [
+                cohort.key or "(none)",
+                metric,
+                table.interval(each.base.model_dump()),
+                table.interval(each.candidate.model_dump()),
+                table.interval(each.difference.model_dump()),
+                each.wins,
+                each.losses,
+                f"{each.base.n} rows",
+                each.verdict or "",
+            ]
+            for cohort in report.cohorts
+            for metric, each in cohort.metrics.items()
+        ],
+    )
+    click.echo()
+    table.show(
+        ["cohort", "churn", "value", "n", "noise of base", "noise of candidate"],
+        [
+            [
+                cohort.key or "(none)",
+                metric,
+                table.interval(each.model_dump()),
+                each.n,
+                report.base.noise[metric].value,
+                report.candidate.noise[metric].value,
+            ]
+            for cohort in report.cohorts
+            for metric, each in cohort.churn.items()
+        ],
+    )
+    click.echo()
+    table.show(
+        ["encoder", "fingerprint", "dimension", "ms a query (median)", "p95", "texts per second", "tokens"],
+        [
+            [
+                each.name,
+                each.fingerprint,
+                each.dimension,
+                table.interval(each.query_ms.model_dump()),
+                each.query_ms_p95,
+                each.texts_per_s,
+                each.tokens,
+            ]
+            for each in (report.base, report.candidate)
+        ],
+    )

@@ -1,0 +1,109 @@
+"""Where rows and documents come from: files, datasets of a collector, live traces."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, Field, ValidationError
+
+from groundtrace_collector.datasets.files import ENDINGS, read_rows
+from groundtrace_collector.datasets.row import Row
+from groundtrace_collector.replay.plan import Corpus, Document
+from groundtrace_collector.replay.report import ReplayError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from groundtrace import Client
+
+
+class _Line(BaseModel):
+    id: str = Field(min_length=1)
+    content: str = Field(min_length=1)
+
+
+def is_file(dataset: str) -> bool:
+    """Whether a dataset is a file's name, by its ending; other names are datasets of the collector."""
+    return dataset.lower().endswith(ENDINGS)
+
+
+def file_rows(path: Path) -> list[Row]:
+    """The rows of a dataset's file. Raises DatasetFileError."""
+    return list(read_rows(path))
+
+
+def stored_rows(client: Client, name: str) -> list[Row]:
+    """The rows of a dataset that the collector keeps. Raises ApiError, ExportError."""
+    return [Row.model_validate(_fields(each)) for each in client.iter_dataset_rows(name)]
+
+
+def _fields(answer: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in answer.items() if name in Row.model_fields}
+
+
+def read_corpus(path: Path) -> Corpus:
+    """A corpus as JSONL, `{"id", "content"}` a line.
+
+    Raises ReplayError that names the line: of what is no such object, and of an id that two documents have.
+    """
+    found: dict[str, Document] = {}
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    each = _Line.model_validate_json(line)
+                    if (
+                        found.setdefault(each.id, Document(id=each.id, content=each.content)).content
+                        != each.content
+                    ):
+                        raise ReplayError(f"{path}: line {number}: another document has the id {each.id!r}")
+    except OSError as error:
+        raise ReplayError(f"{path}: {error.strerror or error}") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise ReplayError(
+            f'{path}: line {number}: {field + ": " if field else ""}{first["msg"]}; {{"id", "content"}} is needed'
+        ) from error
+    return Corpus(name=path.name, documents=tuple(found.values()))
+
+
+def sampled(client: Client, *, where: str | None, since: str | None, sample: int) -> tuple[list[Row], Corpus]:
+    """The newest traces that match, as rows, and the documents that they retrieved as the corpus.
+
+    Relevant are the ids that the app gave as gold (`groundtrace.context(gold=…)`). Traces without a query, or
+    with one that is there already, are left out. One request a trace. Raises ApiError, ExportError.
+    """
+    rows: dict[str, Row] = {}
+    documents: dict[str, Document] = {}
+    for listed in client.iter_traces(where=where, since=since):
+        query = listed["query"]
+        if not query or query in rows:
+            continue
+        trace = client.trace(listed["trace_id"])
+        rows[query] = _row(trace)
+        for each in _documents(trace["documents"]):
+            documents.setdefault(each.id, each)
+        if len(rows) >= sample:
+            break
+    corpus = Corpus(name="documents of the sampled traces", documents=tuple(documents.values()))
+    return list(rows.values()), corpus
+
+
+def _documents(answers: Iterable[Mapping[str, Any]]) -> list[Document]:
+    return [
+        Document(id=each["id"], content=each["content"]) for each in answers if each["id"] and each["content"]
+    ]
+
+
+def _row(trace: Mapping[str, Any]) -> Row:
+    return Row(
+        id=trace["dataset_row"] or "",
+        query=trace["query"],
+        positive_ids=tuple(trace["gold_document_ids"]),
+        metadata=trace["metadata"],
+        trace_id=trace["trace_id"],
+        embedding_model_version=trace["encoder"],
+        source="trace",
+    )
