@@ -7,14 +7,16 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from groundtrace.endpoints import is_loopback
-from groundtrace.resending import Resender
+
+if TYPE_CHECKING:
+    from groundtrace.resending import Resender
 
 logger = logging.getLogger(__name__)
 
@@ -71,8 +73,8 @@ class CollectorExporter(SpanExporter):
     def __init__(
         self,
         endpoint: str,
-        build: Callable[[Resender | None], SpanExporter],
-        resending: Callable[[], Resender] | None = None,
+        build: "Callable[[Resender | None], SpanExporter]",
+        resending: "Callable[[], Resender] | None" = None,
     ) -> None:
         self._endpoint = endpoint
         self._build = build
