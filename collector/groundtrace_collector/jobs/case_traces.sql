@@ -3,6 +3,7 @@ SELECT
     Project,
     TraceId,
     InputHash,
+    RootSpanId,
     Query,
     Answer,
     RetrievedIds,

@@ -83,6 +83,7 @@ def _case(
     return CaseMessage(
         project=row["Project"],
         trace_id=row["TraceId"],
+        span_id=row["RootSpanId"],
         input_hash=row["InputHash"],
         query=row["Query"] or None,
         context=tuple(passage.content for passage in context),

@@ -1,5 +1,6 @@
 """The collector's job endpoints, as workers and the command line call them."""
 
+import gzip
 import os
 from collections.abc import Mapping
 from typing import Any, Final, Self, TypeVar
@@ -74,6 +75,18 @@ class JobsClient:
     async def results(self, request: ResultsRequest) -> ResultsReply:
         """Hand in what was found out, or keep the lease."""
         return await self._post("/results", request, ResultsReply)
+
+    async def trace(self, spans: bytes) -> None:
+        """Send a worker's own spans, an OTLP request; raises what the others raise."""
+        kind = {"content-type": "application/x-protobuf", "content-encoding": "gzip"}
+        try:
+            response = await self._http.post("/v1/traces", content=gzip.compress(spans, 1), headers=kind)
+        except httpx.TransportError as exc:
+            raise CollectorAwayError(f"no collector answers at {self.url}") from exc
+        if response.is_error:
+            raise ApiError(
+                response.status_code, "spans_refused", "the collector refuses a worker's own spans"
+            )
 
     async def _post(self, path: str, message: BaseModel, reply: type[Reply]) -> Reply:
         kind = {"content-type": "application/json"}

@@ -38,6 +38,8 @@ class CaseMessage(_Message):
 
     project: str
     trace_id: str
+    span_id: str = ""
+    """Of the trace's root."""
     input_hash: int
     query: str | None
     context: tuple[str, ...]

@@ -25,8 +25,10 @@ from groundtrace_collector.jobs.protocol import (
     RunStatus,
     ScoreMessage,
 )
+from groundtrace_collector.jobs.spans import Evaluation, evaluations_request
 from groundtrace_evaluators.case import Case
 from groundtrace_evaluators.evaluator import Evaluator
+from groundtrace_evaluators.judge.record import JudgedScore, JudgeRecord
 from groundtrace_evaluators.score import Status
 
 logger = logging.getLogger(__name__)
@@ -57,6 +59,7 @@ class Worker:
     run: str | None = None
     name: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
     _limit: int = FIRST_BATCH
+    _untraced: int = 0
     _away_s: float = 0.0
 
     async def work(self) -> None:
@@ -121,10 +124,13 @@ class Worker:
     async def _score(self, lease: str, cases: Sequence[CaseMessage]) -> None:
         """Score in a thread and hand in from here, so that a slow evaluator does not cost the lease."""
         found: deque[Result] = deque()
+        done: list[Evaluation] = []
         enough = threading.Event()
         started = time.monotonic()
         scoring = asyncio.create_task(
-            asyncio.to_thread(score_cases, cases, self.evaluators, found.append, enough.is_set)
+            asyncio.to_thread(
+                score_cases, cases, self.evaluators, found.append, enough.is_set, traced=done.append
+            )
         )
         stopping = asyncio.create_task(self.stop.wait())
         try:
@@ -140,7 +146,19 @@ class Worker:
             enough.set()
             stopping.cancel()
             scored = await scoring
+        await self._trace(done)
         self._limit = next_limit(scored, time.monotonic() - started)
+
+    async def _trace(self, done: Sequence[Evaluation]) -> None:
+        """Send the batch as spans. They are for looking at: what cannot be sent is let go, and said once."""
+        if not done:
+            return
+        try:
+            await self.client.trace(evaluations_request(done, worker=self.name))
+        except (CollectorAwayError, ApiError) as exc:
+            if not self._untraced:
+                logger.warning("evaluations are not traced: %s", exc)
+            self._untraced += len(done)
 
     async def _hand_in(
         self, lease: str, found: deque[Result], enough: threading.Event, *, done: bool
@@ -198,15 +216,21 @@ def score_cases(
     evaluators: Mapping[str, Evaluator],
     found: Callable[[Result], None],
     enough: Callable[[], bool],
+    traced: Callable[[Evaluation], None] = lambda _: None,
 ) -> int:
-    """Score the cases in order until ``enough`` says so; gives how many evaluations were made."""
+    """Score the cases in order until ``enough`` says so; gives how many evaluations were made.
+
+    Each is told to ``found``, and to ``traced`` how it went.
+    """
     scored = 0
     for message in cases:
         case = case_of(message)
         for ref in message.evaluators:
             if enough():
                 return scored
-            found(_result(message, _verdict(evaluators[ref.name], case, ref), evaluators[ref.name]))
+            evaluation = _evaluated(message, case, evaluators[ref.name], ref)
+            found(_result(message, evaluation.score, evaluators[ref.name]))
+            traced(evaluation)
             scored += 1
     return scored
 
@@ -260,11 +284,26 @@ def _result(message: CaseMessage, score: ScoreMessage, evaluator: Evaluator) -> 
     )
 
 
-def _verdict(evaluator: Evaluator, case: Case, ref: EvaluatorRef) -> ScoreMessage:
+def _evaluated(message: CaseMessage, case: Case, evaluator: Evaluator, ref: EvaluatorRef) -> Evaluation:
+    began_ns = time.time_ns()
+    score, record = _verdict(evaluator, case, ref)
+    return Evaluation(
+        case=message,
+        score=score,
+        began_ns=began_ns,
+        ended_ns=time.time_ns(),
+        tokens_in=record.tokens_in if record else 0,
+        tokens_out=record.tokens_out if record else 0,
+    )
+
+
+def _verdict(evaluator: Evaluator, case: Case, ref: EvaluatorRef) -> tuple[ScoreMessage, JudgeRecord | None]:
     """What the evaluator says; one that breaks its own contract is an error on this case, no more."""
     try:
-        values = dict(evaluator.evaluate_case(case).as_dict()) | {"name": ref.name, "version": ref.version}
-        return ScoreMessage.model_validate(values)
+        score = evaluator.evaluate_case(case)
+        values = dict(score.as_dict()) | {"name": ref.name, "version": ref.version}
+        record = score.record if isinstance(score, JudgedScore) else None
+        return ScoreMessage.model_validate(values), record
     except Exception as exc:  # noqa: BLE001  (whoever wrote it: one case must not stop the others)
         logger.warning("evaluator %s %s failed on a case: %s", ref.name, ref.version, exc)
         return ScoreMessage(
@@ -273,7 +312,7 @@ def _verdict(evaluator: Evaluator, case: Case, ref: EvaluatorRef) -> ScoreMessag
             score=None,
             status=Status.ERROR,
             explanation=" ".join(f"{type(exc).__name__}: {exc}".split()),
-        )
+        ), None
 
 
 async def drive_run(worker: Worker, status: RunStatus, progress: Callable[[RunStatus], None]) -> RunStatus:

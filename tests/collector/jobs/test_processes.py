@@ -124,8 +124,27 @@ def test_the_server_starts_a_worker_that_scores_new_traces_by_itself(tmp_path: P
         send_traces(server.url, range(3))
 
         wait_until(lambda: counts(server.url)["scored"] == 3, within_s=60)
+        internal = {"where": "project = 'groundtrace.internal'"}
+        wait_until(lambda: server.get("/api/v1/traces/count", **internal)["spans"] > 3, within_s=60)
+        own = [
+            server.get(f"/api/v1/traces/{each['trace_id']}")
+            for each in server.get("/api/v1/traces", **internal)["traces"]
+        ]
+        # Time in which the evaluations would be evaluated, were they not left out.
+        listed = server.get("/api/v1/traces")["traces"]
 
     assert added.returncode == 0, added.stderr
+    assert len(listed) == 3
+    spans = [span for trace in own for span in trace["spans"] if span["kind"] == "EVALUATOR"]
+    evaluated = [span["attributes"] for span in spans]
+    assert {each["groundtrace.evaluated.trace_id"] for each in evaluated} == {f"{n:032x}" for n in (1, 2, 3)}
+    assert {each["groundtrace.evaluated.span_id"] for each in evaluated} == {
+        f"{n:08x}{0:08x}" for n in (1, 2, 3)
+    }
+    assert {span["name"] for span in spans} == {"groundedness"}
+    assert {each["groundtrace.evaluation.status"] for each in evaluated} == {"ok"}
+    assert all(each["groundtrace.evaluator.version"] for each in evaluated)
+    assert not any(trace["incomplete"] for trace in own)
 
 
 def test_the_command_line_adds_runs_lists_pauses_and_removes(server: CollectorProcess) -> None:
