@@ -153,7 +153,8 @@ def _write_csv(path: Path, rows: Iterable[Row]) -> int:
     count = 0
     with path.open("w", encoding="utf-8", newline="") as file:
         delimiter = "\t" if path.name.endswith(".tsv.part") else ","
-        writer = csv.writer(file, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
+        # Lines end as the module has them by default: a lone carriage return in a cell is quoted only then.
+        writer = csv.writer(file, delimiter=delimiter)
         writer.writerow(FIELDS)
         for row in rows:
             writer.writerow(map(_cell, row.as_json().values()))

@@ -1,22 +1,22 @@
 """The addresses of the pages; each gathers what the API gives, and renders it."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import ClassVar
 
 from fastapi import APIRouter, Request, Response
 
 from groundtrace_collector.access.caller import Called
+from groundtrace_collector.api.datasets import Shelved
 from groundtrace_collector.api.jobs import Dispatching
 from groundtrace_collector.errors import ApiError
 from groundtrace_collector.pages import static
 from groundtrace_collector.pages.api_docs import docs_page
 from groundtrace_collector.pages.cohorts import cohorts_page
 from groundtrace_collector.pages.compare import compare_page
+from groundtrace_collector.pages.datasets import dataset_page, datasets_page
 from groundtrace_collector.pages.encoders import encoders_page
 from groundtrace_collector.pages.evaluations import evaluations_page
 from groundtrace_collector.pages.listing import trace_list
-from groundtrace_collector.pages.page import Page, rendered
+from groundtrace_collector.pages.page import rendered
 from groundtrace_collector.pages.route import PageRoute
 from groundtrace_collector.pages.settings import settings_page
 from groundtrace_collector.pages.sql import sql_page
@@ -25,22 +25,6 @@ from groundtrace_collector.query.traces import get_trace
 from groundtrace_collector.state import collector_of
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlainPage(Page):
-    """A page that says one thing."""
-
-    template: ClassVar[str] = "plain.html"
-    section: ClassVar[str] = ""
-    message: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DatasetsPage(PlainPage):
-    """What datasets will be."""
-
-    section: ClassVar[str] = "datasets"
 
 
 @router.get("/")
@@ -95,10 +79,18 @@ async def encoders(request: Request, caller: Called) -> Response:
 
 
 @router.get("/datasets")
-async def datasets(_caller: Called) -> Response:
-    """A sentence, until there are datasets."""
-    message = "Datasets will hold questions with their gold documents and answers; there are none yet."
-    return rendered(DatasetsPage(title="Datasets", message=message))
+async def datasets(shelf: Shelved, caller: Called) -> Response:
+    """Every dataset."""
+    return rendered(await datasets_page(shelf, caller.project or "", _now()))
+
+
+@router.get("/datasets/{name}")
+async def dataset(
+    name: str, shelf: Shelved, caller: Called, version: int | None = None, cursor: str | None = None
+) -> Response:
+    """One version of a dataset, the newest unless told."""
+    page = await dataset_page(shelf, caller.project or "", name, _now(), version=version, cursor=cursor)
+    return rendered(page)
 
 
 @router.get("/sql")
