@@ -152,14 +152,13 @@ class ObjectEncoder:
 
 def _functions(target: object, address: str) -> tuple[Callable[[list[str]], Any], Callable[[list[str]], Any]]:
     """How queries and how documents are encoded."""
-    one, many = getattr(target, "embed_query", None), getattr(target, "embed_documents", None)
-    if callable(one) and callable(many) and not isinstance(target, type):
-        return (lambda texts: [one(text) for text in texts]), many
-    encode = getattr(target, "encode", None)
-    if callable(encode) and not isinstance(target, type):
-        return encode, encode
-    if callable(target) and not isinstance(target, type):
-        return target, target
+    if not isinstance(target, (type, str, bytes)):  # texts have an `encode`, classes have every method
+        one, many = getattr(target, "embed_query", None), getattr(target, "embed_documents", None)
+        if callable(one) and callable(many):
+            return (lambda texts: [one(text) for text in texts]), many
+        encode = getattr(target, "encode", target)
+        if callable(encode):
+            return encode, encode
     raise ReplayError(
         f"{address!r} is {type(target).__name__} {target!r:.80}: an object with embed_query and embed_documents"
         " (LangChain), one with encode(texts), or a function of texts is needed; a class has to be instantiated"
