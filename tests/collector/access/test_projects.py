@@ -71,6 +71,16 @@ ASKED: dict[tuple[str, str], list[dict[str, Any]]] = {
     ("GET", "/api/v1/cohorts/saved"): [{}],
     ("POST", "/api/v1/cohorts/saved"): [{"json": {"name": "theirs", "expression": "route = 'x'"}}],
     ("DELETE", "/api/v1/cohorts/saved/{name:path}"): [{}],
+    ("GET", "/api/v1/datasets"): [{}],
+    ("POST", "/api/v1/datasets"): [{"json": {"name": "theirs"}}],
+    ("GET", "/api/v1/datasets/{name}/rows"): [{}, {"params": {"version": 1}}],
+    ("POST", "/api/v1/datasets/{name}/rows"): [
+        {"json": {"rows": [{"query": "owl"}], "upload": "{upload}"}},
+        {"json": {"rows": [{"query": "owl"}]}},
+    ],
+    ("GET", "/api/v1/datasets/{name}/versions"): [{}],
+    ("POST", "/api/v1/datasets/{name}/versions"): [{"json": {"upload": "{upload}"}}],
+    ("POST", "/api/v1/datasets/{name}/mined"): [{"json": {"upload": "{upload}"}}],
     ("GET", "/api/v1/keys"): [{}],
     ("POST", "/api/v1/keys"): [{"json": {"name": "more"}}],
     ("DELETE", "/api/v1/keys/{which}"): [{}],
@@ -81,6 +91,7 @@ ASKED: dict[tuple[str, str], list[dict[str, Any]]] = {
     ("GET", "/evaluations"): [{}],
     ("GET", "/encoders"): [{}],
     ("GET", "/datasets"): [{}],
+    ("GET", "/datasets/{name}"): [{}],
     ("GET", "/sql"): [{}, {"params": {"sql": "SELECT * FROM traces"}}],
     ("GET", "/settings"): [{}],
     ("GET", "/static/{name}"): [{}],
@@ -116,6 +127,7 @@ class Two:
         self.door = door
         self.headers: dict[str, dict[str, str]] = {}
         self.run = self.lease = ""
+        self.upload = 0
 
     async def fill(self) -> None:
         door = self.door
@@ -130,6 +142,7 @@ class Two:
             await self._said(trace, word, headers)
             await self._job(project, word, headers)
             await self._decided(project, trace, word)
+            await self._dataset(word, headers)
         self.run = await self._started("theirs")
         self.lease = (await self._claimed("theirs"))["lease"]
 
@@ -146,6 +159,15 @@ class Two:
         cohort = {"name": project, "expression": f"route = '{word}'"}
         for path, body in (("/api/v1/jobs", job), ("/api/v1/cohorts/saved", cohort)):
             answer = await self.door.client.post(path, json=body, headers=headers)
+            assert answer.status_code == 200, answer.text
+
+    async def _dataset(self, word: str, headers: dict[str, str]) -> None:
+        """A complete version, and an upload that is not."""
+        rows = {"rows": [{"id": "1", "query": word, "source": word}], "source": word}
+        opened = await self.door.client.post("/api/v1/datasets", json={"name": "theirs"}, headers=headers)
+        self.upload = opened.json()["upload"]
+        for body in (rows, {**rows, "upload": self.upload}):
+            answer = await self.door.client.post("/api/v1/datasets/theirs/rows", json=body, headers=headers)
             assert answer.status_code == 200, answer.text
 
     async def _decided(self, project: str, trace: str, word: str) -> None:
@@ -182,11 +204,12 @@ class Two:
     async def ask(self, method: str, path: str, asked: dict[str, Any], who: str) -> httpx.Response:
         """One request of the table, with the other project's ids in it."""
         values = {"trace_id": THEIRS, "run_id": self.run, "name:path": "theirs", "which": "theirs"}
-        for name, value in (values | {"name": "groundtrace.css"}).items():
+        named = "theirs" if "datasets" in path else "groundtrace.css"
+        for name, value in (values | {"name": named}).items():
             path = path.replace(f"{{{name}}}", value)
         asked = {**asked, "headers": {**asked.get("headers", {}), **self.headers[who]}}
         if isinstance(body := asked.get("json"), dict):
-            filled = {"{run}": self.run, "{lease}": self.lease}
+            filled = {"{run}": self.run, "{lease}": self.lease, "{upload}": self.upload}
             asked["json"] = {
                 key: filled.get(value, value) if isinstance(value, str) else value
                 for key, value in body.items()

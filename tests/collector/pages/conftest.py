@@ -17,6 +17,21 @@ from tests.collector.conftest import Send
 from tests.collector.otlp import new_trace_id
 from tests.collector.pages.rag import TRACE, rag_scores, rag_spans
 
+DATASET_ROWS = [
+    {
+        "query": "How long does a refund take? " * 20,
+        "positive_chunk": "Refunds are paid within ten days.",
+        "hard_negative_chunk": "x" * 3_000,
+        "positive_ids": ["policy-3", "y" * 400],
+        "metadata": {"doc_family": "billing", "long": "z" * 400},
+        "embedding_model_version": "minilm@2",
+        "trace_id": TRACE,
+        "source": "mined: gold ids, negative ranked above",
+    },
+    {"query": "Is there a voucher?"},
+]
+"""Rows as long as a page must bear, and as short as rows may be."""
+
 # What a headless Chromium needs on a machine whose network is closed; it runs as root in CI.
 _CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -31,12 +46,14 @@ _CHROMIUM_FLAGS = [
 
 @pytest.fixture
 async def traced(send: Send, client: httpx.AsyncClient) -> str:
-    """The id of a stored RAG trace with documents, two scores, one evaluation without, and feedback."""
+    """The id of a stored RAG trace with documents, scores and feedback; a dataset `golden` stands beside it."""
     await send(rag_spans(TRACE), resource={"openinference.project.name": "shop"})
     accepted = await client.post("/api/v1/scores", json={"scores": rag_scores(TRACE)})
     assert accepted.json()["rejected"] == []
     given = {"trace_id": TRACE, "name": "thumbs", "value": -1, "comment": "There is no voucher."}
     assert (await client.post("/api/v1/feedback", json=given)).status_code == 200
+    made = await client.post("/api/v1/datasets/golden/rows", json={"rows": DATASET_ROWS})
+    assert made.status_code == 200, made.text
     return TRACE
 
 

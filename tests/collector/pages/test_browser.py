@@ -30,6 +30,8 @@ def addresses(site: str, trace_id: str) -> list[str]:
         "/?where=encodr%20%3D%201",
         "/?where=encoder%20%3D%20'none'",
         "/traces/none",
+        "/datasets/golden",
+        "/datasets/none",
     ]
     return [site + path for path in [*PAGES, *extra]]
 
