@@ -1,0 +1,55 @@
+"""`groundtrace gate`: let a comparison block a release."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from groundtrace_collector.commands import reading
+from groundtrace_collector.errors import CollectorError
+
+FAILED = 1
+
+
+class Misused(click.ClickException):
+    """A gate that cannot be asked as it is written, in one line."""
+
+    exit_code = 2
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--markdown", type=click.Path(path_type=Path), metavar="FILE", help="Also write Markdown here.")
+@click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Also write JUnit XML here.")
+@reading.reads
+def command(file: Path, markdown: Path | None, junit: Path | None, url: str | None, *, as_json: bool) -> None:
+    """Hold live traces, or the report of a replay, against the rules in FILE.
+
+    Exits 0 when the gate passes, 1 when it fails, 2 when FILE cannot be understood.
+    """
+    from groundtrace_collector.gating import reports
+    from groundtrace_collector.gating.decision import as_json as machine
+    from groundtrace_collector.gating.gate_file import GateFileError
+    from groundtrace_collector.gating.run import run_gate
+
+    try:
+        decision = run_gate(file, url=url)
+    except GateFileError as error:
+        raise Misused(str(error)) from error
+    for path, make in ((markdown, reports.markdown), (junit, reports.junit)):
+        if path is not None:
+            _write(path, make(decision))
+    if as_json:
+        reading.print_json(machine(decision))
+    else:
+        click.echo(reports.text(decision), nl=False)
+    if not decision.passed:
+        raise SystemExit(FAILED)
+
+
+def _write(path: Path, report: str) -> None:
+    try:
+        path.write_text(report, encoding="utf-8")
+    except OSError as error:
+        raise CollectorError(f"cannot write {path}: {error.strerror or error}") from error

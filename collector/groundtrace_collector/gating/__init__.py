@@ -1,0 +1,1 @@
+"""Release gates: rules over a comparison, decided with their uncertainty, reported to people and to CI."""

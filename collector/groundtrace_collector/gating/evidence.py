@@ -1,0 +1,98 @@
+"""What a gate is decided on: both sides of each metric in each cohort, from live traces or a replay. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from groundtrace_collector.query.compare import WHOLE
+from groundtrace_collector.query.intervals import Value
+from groundtrace_collector.query.metrics import Direction, metric
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from groundtrace_collector.replay.report import Figure, Report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """One metric of both sides in one cohort, with 95 % intervals; ``difference`` is candidate minus base."""
+
+    base: Value
+    candidate: Value
+    difference: Value
+    paired: bool
+    direction: Direction | None
+
+    @property
+    def n(self) -> int:
+        """Pairs, or traces on the smaller side."""
+        return self.difference.n if self.paired else min(self.base.n, self.candidate.n)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """A whole comparison. ``cohorts`` are keys, the whole (`*`) first; ``found`` goes by cohort and metric."""
+
+    source: str
+    base: str
+    candidate: str
+    cohorts: tuple[str, ...]
+    found: Mapping[tuple[str, str], Compared]
+
+
+def of_comparison(answer: Mapping[str, Any]) -> Evidence:
+    """The evidence in an answer of `GET /api/v1/compare`."""
+    return Evidence(
+        source=f"live traces by {answer['by']}",
+        base=answer["base"],
+        candidate=answer["candidate"],
+        cohorts=tuple(cohort["key"] for cohort in answer["cohorts"]),
+        found={
+            (cohort["key"], name): Compared(
+                base=_value(each["base"]),
+                candidate=_value(each["candidate"]),
+                difference=_value(each["difference"]),
+                paired=each["paired"],
+                direction=metric(name).direction,
+            )
+            # Backwards, so that a family which is itself called `*` yields to the whole.
+            for cohort in reversed(answer["cohorts"])
+            for name, each in cohort["metrics"].items()
+        },
+    )
+
+
+def of_replay(report: Report) -> Evidence:
+    """The evidence in a report of `groundtrace replay`."""
+    return Evidence(
+        source=f"replay of {report.dataset.name} ({report.dataset.rows} rows)",
+        base=report.base.name,
+        candidate=report.candidate.name,
+        cohorts=tuple(cohort.key for cohort in report.cohorts),
+        found={
+            (cohort.key, name): Compared(
+                base=_figure(each.base),
+                candidate=_figure(each.candidate),
+                difference=_figure(each.difference),
+                paired=each.paired,
+                direction=each.direction,
+            )
+            for cohort in report.cohorts
+            for name, each in cohort.metrics.items()
+        },
+    )
+
+
+def families(evidence: Evidence) -> tuple[str, ...]:
+    """The cohorts beside the whole."""
+    return tuple(key for key in dict.fromkeys(evidence.cohorts) if key != WHOLE)
+
+
+def _value(given: Mapping[str, Any]) -> Value:
+    return Value(value=given["value"], low=given["low"], high=given["high"], n=given["n"])
+
+
+def _figure(given: Figure) -> Value:
+    return Value(value=given.value, low=given.low, high=given.high, n=given.n)

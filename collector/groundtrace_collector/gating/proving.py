@@ -1,0 +1,79 @@
+"""Whether the evaluators behind a gate's metrics have shown that they agree with people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from groundtrace_collector.gating.gate_file import GateFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from groundtrace_evaluators.calibration import Calibration
+
+_JUDGED = ("score", "fail_rate")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Whether the scores behind a metric may block a release, why, and what a report must say beside it."""
+
+    proven: bool
+    reason: str
+    notes: tuple[str, ...] = ()
+
+
+def judged_score(metric: str) -> str | None:
+    """The name of the score whose verdicts the metric rests on; None where it rests on none.
+
+    >>> judged_score("fail_rate:groundedness"), judged_score("coverage:groundedness"), judged_score("p99_ms")
+    ('groundedness', None, None)
+    """
+    kind, _, name = metric.partition(":")
+    return name if kind in _JUDGED and name else None
+
+
+def read_calibrations(names: Sequence[str], folder: Path) -> list[Calibration]:
+    """The calibrations in the files. Raises GateFileError."""
+    from groundtrace_evaluators.calibration import Calibration
+    from groundtrace_evaluators.errors import CalibrationError
+
+    found = []
+    for name in names:
+        try:
+            found.append(Calibration.from_json((folder / name).read_bytes()))
+        except OSError as error:
+            raise GateFileError(f"gate.calibrations: {folder / name}: {error.strerror or error}") from error
+        except CalibrationError as error:
+            raise GateFileError(f"gate.calibrations: {folder / name}: {error}") from error
+    return found
+
+
+def standing(
+    metric: str, scores: Iterable[Mapping[str, Any]], calibrations: Sequence[Calibration]
+) -> Standing:
+    """The standing of a metric whose scores, as the API lists them, are these.
+
+    Scores that people set need no proof; of the others every evaluator, version and method does. Pure.
+    """
+    from groundtrace_evaluators.proof import proof
+
+    made = {
+        (each["evaluator"], each["version"], each["method"] or "")
+        for each in scores
+        if each["source"] != "human"
+    }
+    by_source = {(each.evaluator, each.version, each.scored_by): each for each in calibrations}
+    proofs = [proof(*source, calibration=by_source.get(source)) for source in sorted(made)]
+    unproven = [each.reason for each in proofs if not each.proven]
+    uncalibrated = metric.startswith("fail_rate:") and not made <= by_source.keys()
+    return Standing(
+        proven=not unproven,
+        reason="; ".join(unproven or [each.reason for each in proofs]),
+        notes=(
+            *(f"unproven: {reason}" for reason in unproven),
+            *(["its threshold is not calibrated"] if uncalibrated else []),
+        ),
+    )

@@ -1,0 +1,87 @@
+"""Gate files: what is wrong is said in one line, with the key, the value and what to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from groundtrace_collector.gating.gate_file import GateFileError, Limit, read_gate
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LIVE = '[live]\nby = "encoder"\nbase = "old"\ncandidate = "new"\n'
+RULE = '[[rule]]\nkind = "no-regression"\nmetric = "recall@5"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param("nonsense", "is not TOML", id="not-toml"),
+        pytest.param(LIVE, "rule: is missing: write it", id="no-rules"),
+        pytest.param(RULE, "write one of them", id="nothing-to-compare"),
+        pytest.param(LIVE + '[replay]\nreport = "r.json"\n' + RULE, "write one of them", id="two-sources"),
+        pytest.param(LIVE.replace("new", "old") + RULE, "base and candidate are both 'old'", id="one-side"),
+        pytest.param(LIVE + RULE + "min_m = 3\n", "rule 1.min_m: unknown key", id="unknown-key"),
+        pytest.param(
+            LIVE + RULE + "min_n = 3\n",
+            "rule 1.min_n: Input should be greater than or equal to 20, got 3",
+            id="small-n",
+        ),
+        pytest.param(
+            LIVE + RULE.replace("recall@5", "recal@5"), "rule 1: unknown metric 'recal@5'", id="metric"
+        ),
+        pytest.param(LIVE + RULE.replace("no-regression", "no-regress"), "no-regress", id="kind"),
+        pytest.param(
+            LIVE + RULE + 'cohorts = "each"\n',
+            "rule 1: cohorts = 'each' needs `cohort` in [live]",
+            id="no-cohort",
+        ),
+        pytest.param(
+            LIVE + RULE.replace("no-regression", "non-inferiority") + "delta = -1\n",
+            "rule 1.delta: Input should be greater than 0, got -1",
+            id="delta",
+        ),
+        pytest.param(
+            LIVE + RULE.replace("no-regression", "limit"),
+            "a limit needs one of at_least and at_most",
+            id="no-limit",
+        ),
+        pytest.param(
+            LIVE + '[[rule]]\nkind = "limit"\npreset = "x"\n',
+            "unknown preset 'x': there are margin_0.18",
+            id="preset",
+        ),
+        pytest.param(
+            LIVE + '[[rule]]\nkind = "limit"\npreset = "margin_0.18"\nat_least = 1\n',
+            "says at_least already",
+            id="preset-and-limit",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "gate.toml").write_text(text)
+
+    with pytest.raises(GateFileError) as caught:
+        read_gate(tmp_path / "gate.toml")
+
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert str(tmp_path / "gate.toml") in str(caught.value)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(GateFileError, match="No such file"):
+        read_gate(tmp_path / "none.toml")
+
+
+def test_the_preset_is_a_margin_read_at_the_point(tmp_path: Path) -> None:
+    (tmp_path / "gate.toml").write_text(
+        '[replay]\nreport = "r.json"\n[[rule]]\nkind = "limit"\npreset = "margin_0.18"\n'
+    )
+
+    (rule,) = read_gate(tmp_path / "gate.toml").rule
+
+    assert isinstance(rule, Limit)
+    assert (rule.metric, rule.at_least, rule.holds) == ("margin", 0.18, "point")
