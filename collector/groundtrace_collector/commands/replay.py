@@ -13,7 +13,7 @@ from groundtrace_collector.commands import reading, table
 if TYPE_CHECKING:
     from groundtrace_collector.datasets.row import Row
     from groundtrace_collector.replay.plan import Corpus
-    from groundtrace_collector.replay.report import Report
+    from groundtrace_collector.replay.report import Report, TwoByTwoReport
 
 
 def _cut_offs(context: click.Context, option: click.Parameter, text: str) -> tuple[int, ...]:
@@ -37,6 +37,18 @@ def _cut_offs(context: click.Context, option: click.Parameter, text: str) -> tup
     metavar="FILE.jsonl",
     help="Lines of id and content. [the rows' or traces' own]",
 )
+@click.option(
+    "--base-corpus",
+    type=click.Path(path_type=Path),
+    metavar="FILE.jsonl",
+    help="Instead of --corpus: the old one, for a 2x2 replay.",
+)
+@click.option(
+    "--candidate-corpus",
+    type=click.Path(path_type=Path),
+    metavar="FILE.jsonl",
+    help="The new one, for a 2x2 replay.",
+)
 @click.option("--base", required=True, metavar="ENCODER", help="The encoder that is compared against.")
 @click.option("--candidate", required=True, metavar="ENCODER", help="The encoder that is judged.")
 @click.option("--k", default="5,10", show_default=True, callback=_cut_offs, metavar="K,…", help="Cut-offs.")
@@ -56,6 +68,8 @@ def command(
     where: str | None,
     since: str | None,
     corpus: Path | None,
+    base_corpus: Path | None,
+    candidate_corpus: Path | None,
     base: str,
     candidate: str,
     k: tuple[int, ...],
@@ -70,24 +84,39 @@ def command(
 
     An ENCODER is module:attribute (LangChain Embeddings, an object with encode, a function of texts), an
     OpenAI-compatible endpoint http://HOST/v1#model=NAME&dimension=N, or a folder with an ONNX model.
+
+    With --base-corpus and --candidate-corpus both encoders search both, and what the encoder changes is parted
+    from what the documents change.
     """
+    from groundtrace_collector.replay import sources
     from groundtrace_collector.replay.encoders import encoder_at
     from groundtrace_collector.replay.replay import Settings, replay
+    from groundtrace_collector.replay.two_by_two import replay_two_by_two
 
     if (dataset is None) == (sample is None):
         raise click.UsageError("give --dataset, or --sample for live queries; not both")
     if sample is None and (where or since):
         raise click.UsageError("--where and --since choose live queries: they need --sample")
+    if (base_corpus is None) != (candidate_corpus is None) or (base_corpus and corpus):
+        raise click.UsageError("--base-corpus and --candidate-corpus go together, without --corpus")
     name, rows, documents = _read(dataset, sample, where, since, corpus, url)
-    report = replay(
-        name,
-        rows,
-        documents,
-        encoder_at(base),
-        encoder_at(candidate),
-        Settings(k=k, by=by, cluster=cluster),
-        now=datetime.now(UTC),
-    )
+    encoders = encoder_at(base), encoder_at(candidate)
+    settings, now = Settings(k=k, by=by, cluster=cluster), datetime.now(UTC)
+    if base_corpus is not None and candidate_corpus is not None:
+        corpora = sources.read_corpus(base_corpus), sources.read_corpus(candidate_corpus)
+        crossed = replay_two_by_two(name, rows, corpora, encoders, settings, now=now)
+        _give(crossed, out, as_json=as_json)
+        if not as_json:
+            _show_effects(crossed)
+        return
+    report = replay(name, rows, documents, *encoders, settings, now=now)
+    _give(report, out, as_json=as_json)
+    if not as_json:
+        _show(report)
+
+
+def _give(report: Report | TwoByTwoReport, out: Path | None, *, as_json: bool) -> None:
+    """The notes to stderr, the JSON to the file and to stdout, as asked."""
     text = report.model_dump_json(indent=2)
     if out is not None:
         out.write_text(f"{text}\n", encoding="utf-8")
@@ -95,8 +124,36 @@ def command(
         click.echo(f"note: {each}", err=True)
     if as_json:
         click.echo(text)
-    else:
-        _show(report)
+
+
+def _show_effects(report: TwoByTwoReport) -> None:
+    """Each measure's four cells and what the encoder and the corpus change."""
+    cells = [
+        f"{encoder}, {corpus} corpus"
+        for corpus in ("old", "new")
+        for encoder in (report.base.name, report.candidate.name)
+    ]
+    table.show(
+        ["cohort", "metric", *cells, "encoder", "", "corpus", "", "interaction", "", "n"],
+        [
+            [
+                cohort.key or "(none)",
+                metric,
+                each.base_base.value,
+                each.candidate_base.value,
+                each.base_candidate.value,
+                each.candidate_candidate.value,
+                *(
+                    cell
+                    for effect in (each.encoder, each.corpus, each.interaction)
+                    for cell in (table.interval(effect.model_dump()), effect.verdict)
+                ),
+                each.base_base.n,
+            ]
+            for cohort in report.cohorts
+            for metric, each in cohort.metrics.items()
+        ],
+    )
 
 
 def _read(

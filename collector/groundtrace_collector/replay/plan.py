@@ -109,7 +109,7 @@ class _Places:
 
     def question(self, row: Row) -> Question:
         named = {*row.positive_ids, *([row.document_id] if row.document_id else [])}
-        relevant = named or self._ids.get(row.positive_chunk or "", set())
+        relevant = named or self._with_text(row.positive_chunk)
         if row.positive_chunk:
             positives: tuple[int, ...] = (self._place(row.positive_chunk),)
         else:
@@ -120,6 +120,10 @@ class _Places:
             positives=positives,
             negative=self._negative(row),
         )
+
+    def _with_text(self, chunk: str | None) -> set[str]:
+        """The ids of a text; for one that the corpus lacks an id that no document has, so that it is missed."""
+        return (self._ids.get(chunk) or {f"text {_digest([chunk])}"}) if chunk else set()
 
     def _negative(self, row: Row) -> int | None:
         if row.hard_negative_chunk:

@@ -113,10 +113,8 @@ def compared_cohorts(
     sides = [row_measures(work, each.ranked, k) for each in (base, candidate)]
     churn = churn_measures(base.ranked.found, candidate.ranked.found, k)
     judged = {str(each): gains(work, base.ranked, candidate.ranked, each) for each in k}
-    names = [WHOLE, *sorted({key for key in keys if key != WHOLE})]
     found = {}
-    for name in names:
-        places = np.asarray([place for place, key in enumerate(keys) if name in (WHOLE, key)])
+    for name, places in cohort_places(keys).items():
         sample = Sample([clusters[place] for place in places], seed=SEED)
         rated = {metric: _compared(sample, [side[metric][places] for side in sides]) for metric in sides[0]}
         margins = _margins(sample, base, candidate, places, same_space=same_space)
@@ -132,6 +130,15 @@ def compared_cohorts(
             },
         )
     return judge(found)
+
+
+def cohort_places(keys: Sequence[str]) -> dict[str, NDArray[np.intp]]:
+    """Which rows each cohort has: the whole first, then by name."""
+    names = [WHOLE, *sorted({key for key in keys if key != WHOLE})]
+    return {
+        name: np.asarray([place for place, key in enumerate(keys) if name in (WHOLE, key)], dtype=np.intp)
+        for name in names
+    }
 
 
 def _compared(sample: Sample, sides: Sequence[Floats]) -> Compared:

@@ -138,6 +138,58 @@ class Report(_Part):
     cohorts: Annotated[tuple[Cohort, ...], Field(min_length=1)]
 
 
+class Effect(Figure):
+    """What one factor changes, averaged over the other; of the interaction, how far the two do not add up."""
+
+    p_value: float | None
+    adjusted_p_value: float | None
+    verdict: Verdict | Literal["interaction", "no interaction"]
+
+
+class FourCells(_Part):
+    """One measure of each encoder over each corpus, and what the encoder and the corpus have to do with it.
+
+    A cell is named for its encoder, then its corpus. With y(encoder, corpus): ``encoder`` is the mean of
+    y(candidate, c) - y(base, c) over both corpora, ``corpus`` the mean of y(e, candidate) - y(e, base) over both
+    encoders, ``interaction`` the first difference over the new corpus less that over the old.
+    """
+
+    base_base: Figure
+    candidate_base: Figure
+    base_candidate: Figure
+    candidate_candidate: Figure
+    encoder: Effect
+    corpus: Effect
+    interaction: Effect
+
+
+class FourCellsCohort(_Part):
+    """The measures of one cohort; `key` is the value of the dimension, `*` for all rows."""
+
+    key: str
+    rows: int
+    clusters: int
+    metrics: dict[str, FourCells]
+
+
+class TwoByTwoReport(_Part):
+    """Old and new corpus times old and new encoder; facts of the encoders are those over the old corpus."""
+
+    kind: Literal["replay-2x2"] = "replay-2x2"
+    format: Literal[1] = 1
+    created_at: datetime
+    dataset: DatasetFacts
+    base_corpus: CorpusFacts
+    candidate_corpus: CorpusFacts
+    k: Annotated[tuple[int, ...], Field(min_length=1)]
+    by: str | None
+    cluster: Cluster
+    base: EncoderFacts
+    candidate: EncoderFacts
+    warnings: tuple[str, ...]
+    cohorts: Annotated[tuple[FourCellsCohort, ...], Field(min_length=1)]
+
+
 def read_report(path: Path) -> Report:
     """The report in the file. Raises ReplayError that says what is wrong with it."""
     try:
