@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from groundtrace_collector.gating.decision import decide
 from groundtrace_collector.gating.gate_file import GateFileError
 from groundtrace_collector.gating.proving import Standing
 from groundtrace_collector.gating.tails import holm, p_above, p_below
 from groundtrace_collector.query.intervals import Value
-from tests.collector.gating.gates import compared, decided, gate
+from tests.collector.gating.gates import compared, decided, evidence, gate
 
 NO_REGRESSION = {"kind": "no-regression", "metric": "recall@5"}
 NON_INFERIORITY = {"kind": "non-inferiority", "metric": "recall@5", "delta": 0.05}
@@ -64,22 +65,12 @@ def test_a_metric_that_is_better_low_is_worse_when_it_rises() -> None:
     rule = {"kind": "no-regression", "metric": "error_rate"}
     rises, falls = compared(0.1), compared(-0.1)
 
-    outcomes = [_of_error_rate(gate(rule), figures).checks[0].outcome for figures in (rises, falls)]
+    outcomes = [
+        decide(gate(rule), evidence("error_rate", whole=figures), {}).checks[0].outcome
+        for figures in (rises, falls)
+    ]
 
     assert outcomes == ["fail", "pass"]
-
-
-def _of_error_rate(asked: Any, figures: dict[str, Any]) -> Any:
-    from groundtrace_collector.gating.decision import decide
-    from groundtrace_collector.gating.evidence import of_comparison
-
-    answer = {
-        "by": "encoder",
-        "base": "old",
-        "candidate": "new",
-        "cohorts": [{"key": "*", "metrics": {"error_rate": figures}}],
-    }
-    return decide(asked, of_comparison(answer), {})
 
 
 def test_a_loss_that_one_look_would_show_is_not_shown_among_many() -> None:
@@ -94,19 +85,16 @@ def test_a_loss_that_one_look_would_show_is_not_shown_among_many() -> None:
 @pytest.mark.parametrize(
     ("gate_says", "rule_says", "passed"),
     [
-        (None, {}, False),
-        ("warn", {}, True),
-        ("fail", {"undecided": "warn"}, True),
-        ("warn", {"undecided": "fail"}, False),
+        pytest.param({}, {}, False, id="default"),
+        pytest.param({"undecided": "warn"}, {}, True, id="gate-warns"),
+        pytest.param({}, {"undecided": "warn"}, True, id="rule-warns"),
+        pytest.param({"undecided": "warn"}, {"undecided": "fail"}, False, id="rule-fails"),
     ],
-    ids=["default", "gate-warns", "rule-warns", "rule-fails"],
 )
 def test_the_file_says_whether_doubt_fails(
-    gate_says: str | None, rule_says: dict[str, str], passed: bool
+    *, gate_says: dict[str, str], rule_says: dict[str, str], passed: bool
 ) -> None:
-    settings = {"undecided": gate_says} if gate_says else {}
-
-    found = decided(gate(NO_REGRESSION | rule_says, **settings), whole=compared(0.0, n=5))
+    found = decided(gate(NO_REGRESSION | rule_says, **gate_says), whole=compared(0.0, n=5))
 
     assert found.passed is passed
     assert found.checks[0].reason.startswith("insufficient data: 5 pairs")
@@ -132,17 +120,11 @@ def test_a_rule_looks_at_the_cohorts_that_it_names(cohorts: Any, looked_at: list
 
 
 def test_a_metric_without_direction_takes_limits_only() -> None:
-    with pytest.raises(GateFileError, match="traces is neither better high nor low: write a limit"):
-        from groundtrace_collector.gating.decision import decide
-        from groundtrace_collector.gating.evidence import of_comparison
+    asked = gate({"kind": "no-regression", "metric": "traces"})
+    found = evidence("traces", whole=compared(1.0))
 
-        answer = {"by": "encoder", "base": "old", "candidate": "new"}
-        figures = {"key": "*", "metrics": {"traces": compared(1.0)}}
-        decide(
-            gate({"kind": "no-regression", "metric": "traces"}),
-            of_comparison(answer | {"cohorts": [figures]}),
-            {},
-        )
+    with pytest.raises(GateFileError, match="traces is neither better high nor low: write a limit"):
+        decide(asked, found, {})
 
 
 def test_an_unproven_evaluator_decides_only_where_the_file_allows_it() -> None:

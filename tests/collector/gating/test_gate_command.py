@@ -1,0 +1,141 @@
+"""`groundtrace gate` over real traces in a real collector, the example's own file included."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+import httpx
+import pytest
+from click.testing import CliRunner
+
+from groundtrace_collector.commands.gate import command
+from tests.collector.conftest import ServeProcess
+from tests.collector.otlp import otlp_request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from click.testing import Result
+
+EXAMPLE = Path(__file__).parents[3] / "examples" / "gate" / "gate.toml"
+QUESTIONS = 40
+FOUND = {  # how many of a family's 40 questions find their document
+    ("hash@1", "billing"): 38,
+    ("lsa@2", "billing"): 14,
+    ("hash@1", "legal"): 8,
+    ("lsa@2", "legal"): 36,
+    ("hash@1", "hr"): 10,
+    ("lsa@2", "hr"): 34,
+}
+
+
+def _trace(number: int, encoder: str, family: str, question: int, *, finds: bool) -> list[dict[str, Any]]:
+    """A question through encoder and retriever, as an instrumented app sends it."""
+    trace_id, (model, version) = f"{number:032x}", encoder.split("@")
+    root, row = f"{3 * number:016x}", f"{family}-{question}"
+    return [
+        {
+            "trace_id": trace_id, "span_id": root, "name": "ask", "kind": "CHAIN",
+            "attributes": {
+                "metadata": json.dumps({"doc_family": family}),
+                "input.value": f"question {row}",
+                "groundtrace.dataset.row": row,
+                "groundtrace.gold.document_ids": ["gold"],
+            },
+        },
+        {
+            "trace_id": trace_id, "span_id": f"{3 * number + 1:016x}", "parent_span_id": root, "kind": "EMBEDDING",
+            "attributes": {"embedding.model_name": model, "embedding.model_version": version},
+        },
+        {
+            "trace_id": trace_id, "span_id": f"{3 * number + 2:016x}", "parent_span_id": root, "kind": "RETRIEVER",
+            "start_ns": time.time_ns() + 1_000_000_000,  # after the embedding
+            "attributes": {"retrieval.documents.0.document.id": "gold" if finds else "other"},
+        },
+    ]  # fmt: skip
+
+
+def _spans() -> list[dict[str, Any]]:
+    asked = [(encoder, family, question) for encoder, family in FOUND for question in range(QUESTIONS)]
+    return [
+        span
+        for number, (encoder, family, question) in enumerate(asked, 1)
+        for span in _trace(number, encoder, family, question, finds=question < FOUND[encoder, family])
+    ]
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A collector with the traces of two encoders: lsa@2 is better on average and worse on billing."""
+    folder = tmp_path_factory.mktemp("gate")
+    process = ServeProcess(folder / "store", folder / "serve.log")
+    try:
+        process.start()
+        body = gzip.compress(otlp_request(_spans(), resource={"openinference.project.name": "demo"}))
+        headers = {"content-type": "application/x-protobuf", "content-encoding": "gzip"}
+        httpx.post(f"{process.url}/v1/traces", content=body, headers=headers).raise_for_status()
+        deadline = time.monotonic() + 30
+        while httpx.get(f"{process.url}/api/v1/traces/count").json()["traces"] < len(FOUND) * QUESTIONS:
+            assert time.monotonic() < deadline, process.log()
+            time.sleep(0.1)
+        yield process.url
+    finally:
+        process.stop()
+
+
+def _gate(*arguments: object) -> Result:
+    return CliRunner().invoke(command, [str(each) for each in arguments])
+
+
+def test_better_on_average_and_worse_on_billing_fails_and_names_billing(url: str, tmp_path: Path) -> None:
+    reports = tmp_path / "gate.md", tmp_path / "gate.xml"
+
+    done = _gate(EXAMPLE, "--url", url, "--json", "--markdown", reports[0], "--junit", reports[1])
+
+    found = json.loads(done.stdout)
+    whole = next(check for check in found["checks"] if check["cohort"] == "*")
+    assert (done.exit_code, done.stderr) == (1, "")
+    assert (found["passed"], found["failed_cohorts"]) == (False, ["billing"])
+    assert (whole["outcome"], whole["paired"]) == ("pass", True)
+    assert whole["difference"]["value"] == pytest.approx((14 + 36 + 34 - 38 - 8 - 10) / 120)
+    assert "**FAIL in billing" in reports[0].read_text(encoding="utf-8")
+    assert ET.parse(reports[1]).getroot().get("failures") == "1"  # noqa: S314  (our own)
+
+
+def test_the_text_names_the_family_and_a_gate_without_it_passes(url: str, tmp_path: Path) -> None:
+    (tmp_path / "gate.toml").write_text(
+        EXAMPLE.read_text(encoding="utf-8").replace("'demo'", "'demo' and metadata.doc_family != 'billing'"),
+        encoding="utf-8",
+    )
+
+    failed, passed = _gate(EXAMPLE, "--url", url), _gate(tmp_path / "gate.toml", "--url", url)
+
+    assert "FAIL: no-regression recall@5, billing" in failed.stdout
+    assert (passed.exit_code, passed.stdout.splitlines()[-1]) == (0, "PASS (5 pass)")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        pytest.param("delta = 0.05", "delta = 0", "rule 2.delta", id="value"),
+        pytest.param("project = 'demo'", "projects = 'demo'", "projects", id="where"),
+        pytest.param('"recall@5"', '"recall"', "unknown metric 'recall'", id="metric"),
+    ],
+)
+def test_a_file_that_cannot_be_understood_is_one_line_and_exit_2(
+    url: str, tmp_path: Path, old: str, new: str, says: str
+) -> None:
+    (tmp_path / "gate.toml").write_text(
+        EXAMPLE.read_text(encoding="utf-8").replace(old, new), encoding="utf-8"
+    )
+
+    done = _gate(tmp_path / "gate.toml", "--url", url)
+
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert says in done.stderr
+    assert done.stderr.count("\n") == 1
