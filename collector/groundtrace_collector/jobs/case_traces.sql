@@ -9,6 +9,7 @@ SELECT
     RetrievedIds,
     GoldIds,
     CacheHit,
+    DatasetRow,
     Metadata['expected_answer'] AS Expected,
     toUnixTimestamp64Nano(FirstSpanAt) AS FirstNs,
     toUnixTimestamp64Nano(LastSpanAt) AS LastNs

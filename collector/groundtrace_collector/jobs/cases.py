@@ -25,8 +25,9 @@ async def build_cases(store: Store, tasks: Sequence[Task]) -> list[CaseMessage]:
     rows = await _traces(store, sorted({trace for trace, _ in wanted}))
     documents = await retrieval_spans(store, rows)
     cached = await _cached_queries(store, rows)
+    hoped = await _hoped_for(store, rows)
     return [
-        _case(rows[trace], documents[trace], cached.get(trace), refs)
+        _case(rows[trace], documents[trace], cached.get(trace), hoped.get(trace, {}), refs)
         for (trace, input_hash), refs in wanted.items()
         if trace in rows and rows[trace]["InputHash"] == input_hash
     ]
@@ -59,6 +60,25 @@ async def _cached_queries(store: Store, traces: Mapping[_Trace, Mapping[str, Any
     return {(row["Project"], row["TraceId"]): row["CachedQuery"] for row in rows}
 
 
+async def _hoped_for(
+    store: Store, traces: Mapping[_Trace, Mapping[str, Any]]
+) -> dict[_Trace, Mapping[str, Any]]:
+    """What the dataset rows of these traces say, rows of the trace's project before those of none."""
+    of_rows = {trace: row["DatasetRow"] for trace, row in traces.items() if row["DatasetRow"]}
+    if not of_rows:
+        return {}
+    asked = {
+        "row_ids": sorted(set(of_rows.values())),
+        "projects": sorted({project for project, _ in of_rows}),
+    }
+    rows = await store.query(statement(__package__, "case_rows"), asked)
+    found = {(row["Project"], row["RowId"]): row for row in rows}
+    return {
+        trace: found.get((trace[0], row_id)) or found.get(("", row_id), {})
+        for trace, row_id in of_rows.items()
+    }
+
+
 def _within(traces: Mapping[_Trace, Mapping[str, Any]]) -> dict[str, object]:
     return _bound(list(traces)) | {
         "first_ns": min(row["FirstNs"] for row in traces.values()),
@@ -77,6 +97,7 @@ def _case(
     row: Mapping[str, Any],
     spans: Sequence[RetrievalSpan],
     cached_query: str | None,
+    hoped: Mapping[str, Any],
     refs: Sequence[EvaluatorRef],
 ) -> CaseMessage:
     context = context_documents(spans)
@@ -89,10 +110,10 @@ def _case(
         context=tuple(passage.content for passage in context),
         context_ids=tuple(passage.document_id for passage in context),
         answer=row["Answer"] or None,
-        expected=row["Expected"] or None,
+        expected=row["Expected"] or hoped.get("Expected") or None,
         cached_query=cached_query,
         retrieved_ids=tuple(row["RetrievedIds"]),
         retrieved_scores=retrieved_scores(spans, row["RetrievedIds"]),
-        relevant_ids=tuple(row["GoldIds"]),
+        relevant_ids=tuple(row["GoldIds"] or hoped.get("Positives", ())),
         evaluators=tuple(refs),
     )

@@ -47,7 +47,7 @@ class CaseMessage(_Message):
     """The id of each passage, '' where it has none."""
     answer: str | None
     expected: str | None = None
-    """The answer that was hoped for, of the metadata's ``expected_answer``."""
+    """The answer that was hoped for, of the metadata's ``expected_answer`` or the dataset row."""
     cached_query: str | None = None
     """The earlier query whose answer a semantic cache handed out."""
     retrieved_ids: tuple[str, ...]

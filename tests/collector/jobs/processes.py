@@ -70,7 +70,9 @@ def groundtrace(
 def send_traces(url: str, numbers: Sequence[int], *, words: int = 120, passages: int = 5) -> None:
     """Send one whole RAG trace a number over OTLP, a hundred a request."""
     for start in range(0, len(numbers), 100):
-        spans = [span for number in numbers[start : start + 100] for span in _trace(number, words, passages)]
+        spans = [
+            span for number in numbers[start : start + 100] for span in spans_of(number, words, passages)
+        ]
         answer = httpx.post(
             f"{url}/v1/traces",
             content=gzip.compress(otlp_request(spans), 1),
@@ -80,7 +82,8 @@ def send_traces(url: str, numbers: Sequence[int], *, words: int = 120, passages:
         assert answer.status_code == 200, answer.text
 
 
-def _trace(number: int, words: int, passages: int) -> list[dict[str, Any]]:
+def spans_of(number: int, words: int, passages: int) -> list[dict[str, Any]]:
+    """A whole RAG trace in two spans."""
     trace_id, root_id = f"{number + 1:032x}", f"{number + 1:08x}{0:08x}"
     documents = {
         f"retrieval.documents.{place}.document.{field}": value

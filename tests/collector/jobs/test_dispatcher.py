@@ -1,5 +1,7 @@
 """Leases, results and runs on a real store: each trace is decided once, whatever dies."""
 
+from datetime import timedelta
+
 import pytest
 
 from groundtrace_collector.errors import ApiError
@@ -10,7 +12,7 @@ from groundtrace_collector.jobs.selection import ROOT_WAIT_S
 from groundtrace_evaluators import get
 from groundtrace_evaluators.score import Status
 from tests.collector.jobs.conftest import Office, verdicts
-from tests.collector.jobs.stored import Clock, Traces
+from tests.collector.jobs.stored import START, Clock, Traces
 
 IDS = tuple(f"t{number}" for number in range(6))
 
@@ -334,3 +336,36 @@ async def test_a_case_holds_expected_answer_scores_and_the_query_that_a_cache_an
     assert held.retrieved_scores == (-0.25, -0.75)
     plain = cases["t2"]
     assert (plain.expected, plain.cached_query, plain.retrieved_scores) == (None, None, ())
+
+
+async def test_a_case_of_a_dataset_row_holds_its_newest_expected_answer_and_positives(
+    office: Office, traces: Traces, clock: Clock
+) -> None:
+    await office.job()
+    rows = [
+        ("", "r1", "of nobody's", ["d9"]), ("shop", "r1", "30 days", ["d1"]), ("shop", "r1", "31 days", []),
+        ("other", "r2", "theirs", ["d7"]), ("", "r3", "anyone's", ["d3"]),
+    ]  # fmt: skip
+    for number, (project, row_id, expected, positives) in enumerate(rows):
+        row = {
+            "Project": project,
+            "RowId": row_id,
+            "Digest": f"{number:032d}",
+            "CreatedAt": START + timedelta(seconds=number),
+            "ExpectedAnswer": expected,
+            "PositiveIds": positives,
+        }
+        await office.store.insert("dataset_rows", [row])
+    for trace_id, row_id in (("t1", "r1"), ("t2", "r2"), ("t3", "r3")):
+        await traces.put(trace_id, DatasetRow=row_id)
+    await traces.put("t4", DatasetRow="r1", GoldIds=["gold"], Metadata={"expected_answer": "said"})
+    clock.forward(ROOT_WAIT_S)
+
+    cases = {case.trace_id: (case.expected, case.relevant_ids) for case in (await office.claim()).cases}
+
+    assert cases == {
+        "t1": ("31 days", ("d1",)),
+        "t2": (None, ()),
+        "t3": ("anyone's", ("d3",)),
+        "t4": ("said", ("gold",)),
+    }

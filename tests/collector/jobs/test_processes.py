@@ -308,3 +308,27 @@ def test_a_judge_with_a_budget_never_spends_more_whoever_is_killed(
     assert done.returncode in {0, 1}, done.stderr
     paid = len(endpoint.requests) * call_usd
     assert 5 * call_usd <= paid <= listed["budget"]["spent_today_usd"] <= listed["budget"]["day_usd"]
+
+
+@pytest.mark.verify
+def test_a_run_that_is_killed_goes_on_where_it_was(server: CollectorProcess, tmp_path: Path) -> None:
+    traces = 1_000
+    send_traces(server.url, range(traces), words=60, passages=3)
+    add_job(server.url)
+    run = subprocess.Popen(
+        [*COMMAND, "jobs", "run", "quality", "--url", server.url],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    wait_until(lambda: counts(server.url)["scored"] > 0, within_s=60, every_s=0.02)
+    kill(run)
+    done = counts(server.url)["scored"]
+    assert 0 < done < 2 * traces
+
+    again = groundtrace("jobs", "run", "quality", "--json", url=server.url)
+    server.stop()
+
+    assert (again.returncode, json.loads(again.stdout)["scores_added"]) == (0, 2 * traces - done), (
+        again.stderr
+    )
+    rows = stored_rows(tmp_path / "store")
+    assert rows == dict.fromkeys(rows, 2 * traces)
