@@ -47,7 +47,7 @@ class AnswerRelevance(QueryToAnswer):
     """
 
     name: ClassVar[str] = "answer_relevance"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     method: ClassVar[str] = "lexical"
     needs: ClassVar[frozenset[Field]] = frozenset({Field.QUERY, Field.ANSWER})
 

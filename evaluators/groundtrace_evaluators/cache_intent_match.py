@@ -34,7 +34,7 @@ class CacheIntentMatch(Evaluator):
     """
 
     name: ClassVar[str] = "cache_intent_match"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     method: ClassVar[str] = "lexical"
     needs: ClassVar[frozenset[Field]] = frozenset({Field.QUERY, Field.CACHED_QUERY})
 

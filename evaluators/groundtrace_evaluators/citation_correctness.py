@@ -44,7 +44,7 @@ class CitationCorrectness(Evaluator):
     """
 
     name: ClassVar[str] = "citation_correctness"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     method: ClassVar[str] = "lexical"
     needs: ClassVar[frozenset[Field]] = frozenset({Field.CONTEXT, Field.ANSWER})
 

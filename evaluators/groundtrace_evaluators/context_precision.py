@@ -44,7 +44,7 @@ class ContextPrecision(ExpectedToContext):
     """
 
     name: ClassVar[str] = "context_precision"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     method: ClassVar[str] = "lexical"
     needs: ClassVar[frozenset[Field]] = frozenset({Field.CONTEXT, Field.EXPECTED})
 

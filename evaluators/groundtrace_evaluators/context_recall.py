@@ -31,7 +31,7 @@ class ContextRecall(ExpectedToContext):
     """
 
     name: ClassVar[str] = "context_recall"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     method: ClassVar[str] = "lexical"
     needs: ClassVar[frozenset[Field]] = frozenset({Field.CONTEXT, Field.EXPECTED})
 

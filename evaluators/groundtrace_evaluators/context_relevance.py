@@ -43,7 +43,7 @@ class ContextRelevance(QueryToContext):
     """
 
     name: ClassVar[str] = "context_relevance"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     method: ClassVar[str] = "lexical"
     needs: ClassVar[frozenset[Field]] = frozenset({Field.QUERY, Field.CONTEXT})
 

@@ -64,7 +64,7 @@ class Groundedness(ContextToAnswer):
     """
 
     name: ClassVar[str] = "groundedness"
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     method: ClassVar[str] = "lexical"
     needs: ClassVar[frozenset[Field]] = frozenset({Field.CONTEXT, Field.ANSWER})
 

@@ -3,7 +3,7 @@
 _SUFFIXES = (
     *(("ations", "at"), ("ation", "at"), ("ingly", ""), ("edly", ""), ("ness", ""), ("ments", "ment")),
     *(("ies", "y"), ("ied", "y"), ("ing", ""), ("ers", "er"), ("est", ""), ("ed", ""), ("ly", "")),
-    *(("es", ""), ("s", "")),
+    *(("ees", "ee"), ("es", ""), ("s", "")),
 )
 _KEEPS_S = ("ss", "us", "is")
 _MIN_STEM_CHARS = 3

@@ -15,6 +15,7 @@ MAX_PLACES = 400
 """A word in more context sentences than this does not tell them apart; bounds the work on long contexts."""
 
 _GROUP_DIGITS = 3
+_ACRONYM_CHARS = range(2, 7)
 
 
 class Support:
@@ -38,7 +39,7 @@ class Support:
         place = len(self._passages)
         self._passages.append(passage)
         self._pairs.update(_neighbours(tokens))
-        for form in {token.form for token in tokens} | _spaced_numbers(tokens):
+        for form in {token.form for token in tokens} | _spaced_numbers(tokens) | _initials(tokens):
             self._places[form].append(place)
 
     def knows(self, token: Token) -> bool:
@@ -111,6 +112,22 @@ def _spaced_numbers(tokens: Sequence[Token]) -> set[str]:
             if len(right.text) == _GROUP_DIGITS and len(left.text) <= _GROUP_DIGITS:
                 joined.add(left.form + right.text)
     return joined
+
+
+def _initials(tokens: Sequence[Token]) -> set[str]:
+    """What names of several words are shortened to: ``United Kingdom`` vouches for ``UK``.
+
+    Small words inside a name are passed over, as in ``Bank of England``.
+    """
+    found: set[str] = set()
+    letters = ""
+    for token in tokens:
+        if token.kind is not Kind.FUNCTION and token.text[0].isupper():
+            letters += token.text[0].casefold()
+        elif token.kind is not Kind.FUNCTION or not letters:
+            found.add(letters)
+            letters = ""
+    return {each for each in (*found, letters) if len(each) in _ACRONYM_CHARS}
 
 
 def _adjacent(tokens: Sequence[Token]) -> Iterable[tuple[str, str]]:

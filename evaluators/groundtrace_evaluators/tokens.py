@@ -14,7 +14,16 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from groundtrace_evaluators.stem import stem
-from groundtrace_evaluators.wordlists import COMMON_WORDS, FUNCTION_WORDS, NUMBER_WORDS, SMALL_COUNTS
+from groundtrace_evaluators.wordlists import (
+    BASE_FORMS,
+    COMMON_WORDS,
+    FUNCTION_WORDS,
+    MAGNITUDES,
+    NUMBER_WORDS,
+    SMALL_COUNTS,
+    TENS,
+    UNITS,
+)
 
 
 class Kind(StrEnum):
@@ -53,6 +62,7 @@ def _token_pattern(letter: str, unspaced: str) -> re.Pattern[str]:
     return re.compile(
         rf"(?P<unspaced>{unspaced})"
         r"|(?P<number>\d+(?:[.,\u066b\u066c]\d+)*)(?:(?:st|nd|rd|th)\b)?"
+        r"|(?P<symbol>[%$\u20ac\u00a3\u00a5]|\u00b0(?:\s?[FC]\b)?)"
         r"|(?P<initials>(?:[A-Za-z]\.){2,})"
         rf"|(?P<word>n['\u2019]t\b|(?!\d){letter}+(?:['\u2019]{letter}+)?)",
         re.IGNORECASE,
@@ -69,6 +79,8 @@ _ARABIC_CLITIC = re.compile(
 )
 _ASCII_WORD = re.compile(r"[a-z]+")
 _MAX_DIGITS = 30
+_JOINTS = (" ", "-")
+_SCALES = {"F": "fahrenheit", "C": "celsius"}
 
 
 def tokenize(text: str) -> list[Token]:
@@ -78,13 +90,22 @@ def tokenize(text: str) -> list[Token]:
     scripts without capitals have none. A number's form is its value; number words become digits.
 
     >>> [(token.form, token.kind.value) for token in tokenize("It sold 1,200 units in Bern")]
-    [('it', 'function'), ('sold', 'word'), ('1200', 'number'), ('unit', 'word'), ('in', 'function'), ('bern', 'name')]
+    [('it', 'function'), ('sel', 'word'), ('1200', 'number'), ('unit', 'word'), ('in', 'function'), ('bern', 'name')]
     """
     normal = unicodedata.normalize("NFKC", text)
     tokens: list[Token] = []
+    end = 0
     for match in _matches(normal):
         kind, piece = match.lastgroup, match[0]
-        if kind == "unspaced":
+        gap, end = normal[end : match.start()], match.end()
+        if tokens and gap in _JOINTS and (kind == "number" or piece.casefold() in NUMBER_WORDS):
+            whole = _one_number(tokens[-1], gap, piece)
+            if whole is not None:
+                tokens[-1] = whole
+                continue
+        if kind == "symbol":
+            tokens.extend(_symbol(piece))
+        elif kind == "unspaced":
             tokens.extend(Token(pair, pair, Kind.WORD) for pair in character_pairs(piece))
         elif kind == "number":
             tokens.append(Token(piece, plain_number(match["number"]), Kind.NUMBER))
@@ -95,13 +116,39 @@ def tokenize(text: str) -> list[Token]:
     return tokens
 
 
+def _one_number(left: Token, gap: str, right: str) -> Token | None:
+    """``12.2 million``, ``twenty-one`` and ``two hundred`` as one number; None where two stay two."""
+    first, second = left.text.casefold(), right.casefold()
+    if second in MAGNITUDES and gap == " " and left.form.replace(".", "", 1).isdecimal():
+        value = Decimal(left.form) * Decimal(NUMBER_WORDS[second])
+    elif first in TENS and second in UNITS:
+        value = Decimal(left.form) + Decimal(NUMBER_WORDS[second])
+    else:
+        return None
+    return Token(f"{left.text}{gap}{right}", format(value.normalize(), "f"), Kind.NUMBER)
+
+
+def _symbol(piece: str) -> Iterator[Token]:
+    """``%`` as percent, ``$`` as dollar, ``\u00b0F`` as degree and fahrenheit.
+
+    A sign vouches for its word, but need not be vouched for: tokenised texts often lose them.
+    """
+    for sign in filter(str.strip, piece):
+        form, _ = _fold(BASE_FORMS.get(sign, _SCALES.get(sign, sign)))
+        yield Token(sign, form, Kind.FUNCTION)
+
+
 def words(text: str) -> list[str]:
     """The words, numbers and unspaced runs of ``text`` in lower case, as they are written.
 
     >>> words("Bern's 3 towers!")
     ["bern's", '3', 'towers']
     """
-    return [match[0].casefold() for match in _matches(unicodedata.normalize("NFKC", text))]
+    return [
+        match[0].casefold()
+        for match in _matches(unicodedata.normalize("NFKC", text))
+        if match.lastgroup != "symbol"
+    ]
 
 
 def character_pairs(run: str) -> Iterator[str]:
@@ -158,6 +205,7 @@ def _fold(text: str) -> tuple[str, Kind]:
     if word in FUNCTION_WORDS:
         return word, Kind.FUNCTION
     word = word.removesuffix("'s").removesuffix("'")
+    word = BASE_FORMS.get(word, word)
     if _ASCII_WORD.fullmatch(word):
         form = stem(word)
         return form[:FORM_CHARS], Kind.COMMON if form in _COMMON_STEMS else Kind.WORD

@@ -106,6 +106,44 @@ def test_forms_of_a_word_count_as_one() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("context", "same", "other"),
+    [
+        pytest.param(
+            "It cost $3.5 million.", "It cost 3,500,000 dollars.", "It cost 3,500 dollars.", id="figures"
+        ),
+        pytest.param(
+            "Bake at 350°F for 20 mins.",
+            "Bake at 350 degrees Fahrenheit for 20 minutes.",
+            "Bake at 350 degrees Celsius for 20 hours.",
+            id="units",
+        ),
+        pytest.param("Twenty-one men went.", "21 men go.", "22 men go.", id="number words"),
+        pytest.param("It fell by 5%.", "It fell by five percent.", "It fell by six percent.", id="percent"),
+        pytest.param(
+            "It left in Jan. 2020.", "It left in January 2020.", "It left in June 2020.", id="months"
+        ),
+        pytest.param(
+            "Ann joined the World Trade Organization.",
+            "Ann joined the WTO.",
+            "Ann joined the OECD.",
+            id="acronym",
+        ),
+        pytest.param("The children wrote it.", "A child writes it.", "A teacher writes it.", id="irregular"),
+    ],
+)
+def test_another_form_of_the_same_is_supported_and_another_thing_is_not(
+    context: str, same: str, other: str
+) -> None:
+    def missing(answer: str) -> tuple[str, ...]:
+        (piece,) = Groundedness().evaluate(input=context, output=answer).evidence
+        return piece.missing
+
+    assert missing(same) == ()
+    assert missing(other)
+    assert grounded(same, (context,)) > grounded(other, (context,))
+
+
 def test_what_the_query_says_may_be_repeated() -> None:
     answer = "The longest railway tunnel is 57.1 km long."
     asked = grounded(answer, query="How long is the longest railway tunnel?")
