@@ -134,6 +134,15 @@ def children(pid: int) -> list[int]:
     return [int(child) for task in tasks for child in task.read_text().split()]
 
 
+def wait_until_idle(pid: int, within_s: float = 60) -> None:
+    """Return once the process and its children take less than a twentieth of a core for two seconds."""
+    quiet, until = 0, time.monotonic() + within_s
+    while quiet < 2 and time.monotonic() < until:
+        before = cpu_s(pid)
+        time.sleep(1)
+        quiet = quiet + 1 if cpu_s(pid) - before < 0.05 else 0
+
+
 def peak_mb(pid: int) -> float:
     """The most memory that a process has held."""
     status = Path(f"/proc/{pid}/status").read_text()
@@ -242,11 +251,11 @@ def measure(spans: int, connections: int, encoding: str, settle_s: float) -> dic
         if server.stdout is None:
             raise RuntimeError("the server has no output")
         url = server.stdout.readline().decode().strip()
-        time.sleep(3)  # until its worker has started
+        wait_until_idle(server.pid)  # its worker has started
         before, began = cpu_s(server.pid), time.perf_counter()
         taken = sorted(send(url, bodies, connections, encoding))
         wall = time.perf_counter() - began
-        time.sleep(3)  # until all is settled
+        wait_until_idle(server.pid)  # all is settled and merged
         cpu = cpu_s(server.pid) - before
         time.sleep(settle_s)
         disk = sum(path.stat().st_size for path in store.rglob("*") if path.is_file())
