@@ -352,6 +352,26 @@ async def test_errors_retries_and_caches_are_gathered(send: Send, collector: Col
     )  # fmt: skip
 
 
+async def test_a_batch_of_texts_counts_whole_however_few_are_shown(
+    send: Send, collector: Collector, now_ns: int
+) -> None:
+    trace_id = new_trace_id()
+    await send(
+        [
+            {
+                "trace_id": trace_id, "span_id": ROOT, "kind": "EMBEDDING", "start_ns": now_ns,
+                "attributes": {
+                    "embedding.text_count": 500,
+                    "embedding.embeddings.0.embedding.text": "one",
+                    "embedding.embeddings.1.embedding.text": "two",
+                },
+            }
+        ]
+    )  # fmt: skip
+
+    assert await settled(collector, trace_id, "EmbeddedTexts") == 500
+
+
 async def test_one_trace_id_in_two_projects_is_two_traces(
     send: Send, collector: Collector, now_ns: int
 ) -> None:
