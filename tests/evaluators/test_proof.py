@@ -1,6 +1,5 @@
 """Which evaluators may block a release."""
 
-from dataclasses import replace
 from random import Random
 
 import pytest
@@ -46,11 +45,13 @@ def test_few_labels_do_not_prove_what_many_do() -> None:
     assert not proof(*JUDGE, calibration=labelled(0.78, n=120)).proven
 
 
-@pytest.mark.parametrize("part", ["evaluator", "version", "scored_by"])
-def test_another_judge_version_or_model_is_not_proven(part: str) -> None:
-    other = replace(labelled(0.95), **{part: "other"})
-
-    found = proof(*JUDGE, calibration=other)
+@pytest.mark.parametrize(
+    "other",
+    [("other", *JUDGE[1:]), (JUDGE[0], "other", JUDGE[2]), (*JUDGE[:2], "judge:other")],
+    ids=["name", "version", "model"],
+)
+def test_another_judge_version_or_model_is_not_proven(other: tuple[str, str, str]) -> None:
+    found = proof(*other, calibration=labelled(0.95))
 
     assert not found.proven
     assert "calibrate anew" in found.reason
