@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from groundtrace_collector.datasets.hard_negatives import Seen, Skipped, rows_of
+from groundtrace_collector.datasets.row import Row
 from groundtrace_collector.jobs.context import RetrievalSpan
 
 
@@ -39,6 +40,13 @@ def seen(*spans: RetrievalSpan, gold: tuple[str, ...] = (), thumb: float | None 
         "metadata": {"doc_family": "billing"}, "scores": [], **trace,
     }  # fmt: skip
     return Seen(trace=listed, gold=gold, thumb=thumb, spans=spans)
+
+
+def only_row(found: Seen) -> Row:
+    rows = rows_of(found, negatives=1)
+    assert not isinstance(rows, Skipped), rows
+    (row,) = rows
+    return row
 
 
 def pairs(found: Seen, negatives: int = 10) -> list[tuple[str | None, str | None, str | None]]:
@@ -127,7 +135,7 @@ def test_the_hardest_negative_comes_first(
 
 def test_a_row_says_where_it_is_from() -> None:
     metadata = {"doc_family": "billing", "intent": "refund", "expected_answer": "ten days"}
-    (row,) = rows_of(seen(retriever("a", "g"), gold=("g", "h"), metadata=metadata), negatives=1)  # type: ignore[misc]
+    row = only_row(seen(retriever("a", "g"), gold=("g", "h"), metadata=metadata))
 
     assert (row.query, row.positive_chunk, row.hard_negative_chunk) == ("why?", "about g", "about a")
     assert row.positive_ids == ("g", "h")
@@ -157,7 +165,7 @@ def test_a_row_says_where_it_is_from() -> None:
 def test_without_gold_ids_a_passed_answer_makes_its_first_document_the_positive(
     facts: dict[str, Any], source: str
 ) -> None:
-    (row,) = rows_of(seen(retriever("b", "a"), reranker("a", "b"), **facts), negatives=1)  # type: ignore[misc]
+    row = only_row(seen(retriever("b", "a"), reranker("a", "b"), **facts))
 
     assert (row.document_id, row.positive_ids, row.hard_negative_id) == ("a", ("a",), "b")
     assert row.expected_answer == "because"
