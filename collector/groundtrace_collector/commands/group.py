@@ -19,6 +19,7 @@ COMMANDS = {
     "cohorts": "Show metrics for each value of a dimension.",
     "compare": "Compare two values of a dimension, cohort by cohort.",
     "replay": "Run a dataset through two encoders, and compare them.",
+    "card": "Print what is known of an encoder version.",
     "gate": "Let a comparison of live traces, or a replay, block a release.",
     "scores": "List scores.",
     "sql": "Run one SELECT over the collector's tables.",

@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 import groundtrace
 from groundtrace import Client, Document
+from groundtrace_collector.commands.card import command as card_command
 from groundtrace_collector.commands.replay import command
 from groundtrace_collector.demo.replay import write_dataset
 from groundtrace_collector.errors import CollectorError
@@ -109,7 +110,9 @@ def test_a_file_that_is_no_report_is_told(tmp_path: Path) -> None:
         read_report(path)
 
 
-def test_a_stored_dataset_and_live_queries_are_replayed(serve: ServeProcess) -> None:
+def test_a_stored_dataset_and_live_queries_are_replayed_and_a_card_made_of_the_traces(
+    serve: ServeProcess,
+) -> None:
     documents = [Document(id=word, content=f"{word} {word}") for word in WORDS]
     with Client(serve.url) as client:
         client.add_dataset("words", [{"query": word, "positive_chunk": f"{word} {word}"} for word in WORDS])
@@ -129,6 +132,14 @@ def test_a_stored_dataset_and_live_queries_are_replayed(serve: ServeProcess) -> 
     assert [each["key"] for each in report["cohorts"]] == ["*", "a", "b", "c"]
     assert report["cohorts"][0]["metrics"]["recall@1"]["candidate"]["value"] == 1.0
 
+    made = CliRunner().invoke(
+        card_command, ["letters@2", "--by", "metadata.first", "--url", serve.url, "--json"]
+    )
+    card = json.loads(made.stdout)
+    assert card["live"]["cohorts"][0]["metrics"]["traces"]["value"] == len(WORDS)
+    assert [each["key"] for each in card["live"]["cohorts"][1:]] == sorted(word[0] for word in WORDS)
+    assert any("margins: no report" in each for each in card["unknown"])
+
 
 def _trace(url: str, documents: list[Document]) -> None:
     groundtrace.instrument(url, only=[])
@@ -136,9 +147,12 @@ def _trace(url: str, documents: list[Document]) -> None:
         for word in WORDS:
             with (
                 groundtrace.context(metadata={"first": word[0]}, gold=[word]),
-                groundtrace.retriever(query=word) as step,
+                groundtrace.chain(name="ask"),
             ):
-                step.add_documents(documents)
+                with groundtrace.encoder(model="letters", version="2") as encoding:
+                    encoding.set_texts([word])
+                with groundtrace.retriever(query=word) as step:
+                    step.add_documents(documents)
         assert groundtrace.flush(10)
     finally:
         groundtrace.uninstrument()

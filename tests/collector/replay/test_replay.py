@@ -160,7 +160,9 @@ def test_rows_of_one_document_are_one_cluster_when_asked() -> None:
     encoders = [ObjectEncoder(Hashed(each, {}), f"m:{each}", {}) for each in ("1", "2")]
     asked = Settings(cluster="document")
 
-    whole = replay("rows", rows, Corpus(name="c", documents=documents), *encoders, asked, now=NOW).cohorts[0]
+    whole = replay(
+        "rows", rows, Corpus(name="c", documents=documents), encoders[0], encoders[1], asked, now=NOW
+    ).cohorts[0]
 
     assert (whole.rows, whole.clusters) == (60, 10)
     assert whole.metrics["mrr"].verdict == "insufficient data"  # ten documents are no ground for a verdict
@@ -183,4 +185,12 @@ def test_what_cannot_be_replayed_is_told(rows: list[Row], corpus: bool, by: str 
     encoders = [ObjectEncoder(Hashed(each, {}), f"m:{each}", {}) for each in ("1", "2")]
 
     with pytest.raises(ReplayError, match=said):
-        replay("rows", rows, Corpus(name="c", documents=documents), *encoders, Settings(by=by), now=NOW)
+        replay(
+            "rows",
+            rows,
+            Corpus(name="c", documents=documents),
+            encoders[0],
+            encoders[1],
+            Settings(by=by),
+            now=NOW,
+        )

@@ -56,7 +56,7 @@ def test_effects_are_the_contrasts_of_the_cells() -> None:
     assert found.interaction.value == pytest.approx(cells[3] - cells[2] - (cells[1] - cells[0]))
     assert found.interaction.low is not None
     assert found.interaction.high is not None
-    assert found.interaction.low < found.interaction.value < found.interaction.high
+    assert found.interaction.low < float(cells[3] - cells[2] - cells[1] + cells[0]) < found.interaction.high
 
 
 def test_few_rows_are_insufficient_data() -> None:
