@@ -62,7 +62,7 @@ def compared(
     }
 
 
-def evidence(metric: str = "recall@5", **cohorts: Mapping[str, Any]) -> Evidence:
+def evidence(cohorts: Mapping[str, Mapping[str, Any]], *, metric: str = "recall@5") -> Evidence:
     """Evidence on one metric by cohort; `whole` is all traffic."""
     keys = {("*" if key == "whole" else key): found for key, found in cohorts.items()}
     return of_comparison(
@@ -77,7 +77,7 @@ def decided(
     gate: GateFile, standings: Mapping[str, Standing] | None = None, **cohorts: Mapping[str, Any]
 ) -> Decision:
     """The decision of the gate on recall@5 in these cohorts."""
-    return decide(gate, evidence(**cohorts), standings or {})
+    return decide(gate, evidence(cohorts), standings or {})
 
 
 def sums(values: NDArray[np.float64]) -> Sums:

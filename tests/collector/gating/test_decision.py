@@ -66,7 +66,7 @@ def test_a_metric_that_is_better_low_is_worse_when_it_rises() -> None:
     rises, falls = compared(0.1), compared(-0.1)
 
     outcomes = [
-        decide(gate(rule), evidence("error_rate", whole=figures), {}).checks[0].outcome
+        decide(gate(rule), evidence({"whole": figures}, metric="error_rate"), {}).checks[0].outcome
         for figures in (rises, falls)
     ]
 
@@ -121,7 +121,7 @@ def test_a_rule_looks_at_the_cohorts_that_it_names(cohorts: Any, looked_at: list
 
 def test_a_metric_without_direction_takes_limits_only() -> None:
     asked = gate({"kind": "no-regression", "metric": "traces"})
-    found = evidence("traces", whole=compared(1.0))
+    found = evidence({"whole": compared(1.0)}, metric="traces")
 
     with pytest.raises(GateFileError, match="traces is neither better high nor low: write a limit"):
         decide(asked, found, {})
