@@ -6,9 +6,9 @@
 Fills a store with `--traces` traces of the last 24 hours, five spans of 1.6 kB and two scores each, and a tenth
 as many of each of the two days before, by SQL; they are settled as the collector settles. Then a real server
 takes 2,000 more traces over OTLP, roots last and in small commits, and 4,000 scores: so there are unmerged
-parts, and rows that newer ones replace. Each kind of read that the API and the pages make is timed `--reads`
-times. Prints one JSON object a size: CPU milliseconds of the server a read (all its threads, merges that run
-meanwhile among them), and the wall time beside it.
+parts, and rows that newer ones replace. When the server is idle, each kind of
+read that the API and the pages make is timed `--reads` times. Prints one JSON object a size: CPU milliseconds
+of the server a read (all its threads), and the wall time beside it.
 """
 
 import argparse
@@ -37,6 +37,7 @@ from groundtrace_collector.store.store import Store
 
 BATCHES, DAYS_BEFORE = 20, 2
 LIVE_REQUESTS = 20
+IDLE_S, IDLE_CPU = 5, 0.05
 DAY_NS = 86_400 * 10**9
 FILLED = "filled.json"
 METRICS = "traces,error_rate,p50_ms,p99_ms,tokens_per_trace"
@@ -73,6 +74,7 @@ def measure(folder: Path, traces: int, reads: int, only: str) -> dict[str, objec
     with served(folder) as server:
         if fresh:
             server.take_live_traces()
+        server.wait_until_idle()
         result: dict[str, object] = {"stored": server.get("/api/v1/traces/count")[1]}
         for name, path in paths(since_ns).items():
             if only in name:
@@ -123,7 +125,8 @@ async def fill(folder: Path, traces: int) -> int:
     store = await Store.open(f"chdb://{folder}", data_dir=folder, memory_bytes=2 << 30, retention_days=30)
     try:
         for number, batch in enumerate(_batches(traces, today_ns)):
-            seq = store.next_seq()
+            # Commits as old as their spans: a start settles only the last minute's again.
+            seq = (batch["start_ns"] + batch["first"] * batch["every_ns"]) // 1_000
             for text in script:
                 await store.command(text, {**batch, "seq": seq})
             await store.settling.run(lambda driver, seq=seq: settle(driver, [seq], version=seq))
@@ -206,6 +209,14 @@ class served:  # noqa: N801  (reads as a statement)
             "wall_ms": round((time.perf_counter() - wall) / reads * 1e3, 1),
         }
 
+    def wait_until_idle(self) -> None:
+        """Return when the merges that a start or a load sets off have ended; what is unmerged then stays so."""
+        quiet = 0
+        while quiet < IDLE_S:
+            cpu = cpu_s(self._process.pid)
+            time.sleep(1)
+            quiet = quiet + 1 if cpu_s(self._process.pid) - cpu <= IDLE_CPU else 0
+
     def take_live_traces(self) -> None:
         """Send traces as apps do, a root after its children, and scores: a commit and a settling each second."""
         roots = b""
@@ -217,7 +228,7 @@ class served:  # noqa: N801  (reads as a statement)
             roots = next_roots
             time.sleep(1.1)  # until they are settled
         self._send(roots)
-        time.sleep(12)  # until what is no longer active is gone
+        time.sleep(12)  # until they are settled, and what is no longer active is gone
 
     def _send(self, body: bytes) -> None:
         status = post(self._connection, body, {"Content-Type": "application/x-protobuf"})

@@ -10,6 +10,7 @@ from groundtrace_collector.datasets.hard_negatives import Seen, Skipped, rows_of
 from groundtrace_collector.jobs.cases import retrieval_spans
 from groundtrace_collector.query.traces import TraceQuery, list_traces
 from groundtrace_collector.store.sql import statement
+from groundtrace_collector.store.trace_key import trace_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,7 +67,9 @@ async def _seen(store: Store, traces: Sequence[Mapping[str, Any]]) -> list[Seen]
     if not traces:
         return []
     ids = [trace["trace_id"] for trace in traces]
-    rows = await store.query(statement(__package__, "mining_traces"), {"trace_ids": ids})
+    rows = await store.query(
+        statement(__package__, "mining_traces"), {"trace_ids": ids, "trace_keys": trace_keys(ids)}
+    )
     known = {(row["Project"], row["TraceId"]): _widened(row) for row in rows}
     listed = {key: trace for trace in traces if (key := (trace["project"], trace["trace_id"])) in known}
     spans = await retrieval_spans(store, {key: known[key] for key in listed})

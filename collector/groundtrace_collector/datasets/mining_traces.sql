@@ -9,7 +9,7 @@ FROM
 (
     SELECT Project, TraceId, GoldIds, FirstSpanAt, LastSpanAt
     FROM traces FINAL
-    WHERE TraceKey IN arrayMap(id -> reinterpretAsUInt128(sipHash128(id)), {trace_ids:Array(String)})
+    WHERE TraceKey IN {trace_keys:Array(UInt128)}
         AND TraceId IN {trace_ids:Array(String)}
 ) AS T
 LEFT JOIN

@@ -14,5 +14,5 @@ SELECT
     toUnixTimestamp64Nano(FirstSpanAt) AS FirstNs,
     toUnixTimestamp64Nano(LastSpanAt) AS LastNs
 FROM traces FINAL
-WHERE TraceKey IN arrayMap(id -> reinterpretAsUInt128(sipHash128(id)), {trace_ids:Array(String)})
+WHERE TraceKey IN {trace_keys:Array(UInt128)}
     AND Project IN {projects:Array(String)} AND TraceId IN {trace_ids:Array(String)}

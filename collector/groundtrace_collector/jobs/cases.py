@@ -9,6 +9,7 @@ from groundtrace_collector.jobs.context import RetrievalSpan, context_documents,
 from groundtrace_collector.jobs.protocol import CaseMessage, EvaluatorRef
 from groundtrace_collector.store.sql import statement
 from groundtrace_collector.store.store import Store
+from groundtrace_collector.store.trace_key import trace_keys
 
 _Trace = tuple[str, str]
 
@@ -90,6 +91,7 @@ def _bound(traces: Sequence[_Trace]) -> dict[str, object]:
     return {
         "projects": sorted({project for project, _ in traces}),
         "trace_ids": [trace_id for _, trace_id in traces],
+        "trace_keys": trace_keys(trace_id for _, trace_id in traces),
     }
 
 

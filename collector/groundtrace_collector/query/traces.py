@@ -19,6 +19,7 @@ from groundtrace_collector.query.page import (
     position_of,
 )
 from groundtrace_collector.store.sql import statement
+from groundtrace_collector.store.trace_key import trace_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -197,7 +198,11 @@ async def _newest(
 ) -> list[dict[str, Any]]:
     if not trace_ids:
         return []
-    parameters = {"trace_ids": sorted(set(trace_ids)), "project": project or ""}
+    parameters = {
+        "trace_ids": sorted(set(trace_ids)),
+        "trace_keys": trace_keys(trace_ids),
+        "project": project or "",
+    }
     return await store.query(statement(__package__, "traces_rows"), parameters, settings=_ONE_THREAD)
 
 

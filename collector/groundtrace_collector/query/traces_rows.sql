@@ -5,7 +5,7 @@ SELECT
     TokensPrompt, TokensCompletion, TokensCacheRead, TokensCacheWrite, TokensReasoning, CostUsd, Metadata, Tags, DatasetRow, GoldIds, ErrorTypes,
     toUnixTimestamp64Nano(FirstSpanAt) AS FirstNs, toUnixTimestamp64Nano(LastSpanAt) AS LastNs
 FROM traces
-WHERE TraceKey IN arrayMap(id -> reinterpretAsUInt128(sipHash128(id)), {trace_ids:Array(String)})
+WHERE TraceKey IN {trace_keys:Array(UInt128)}
     AND TraceId IN {trace_ids:Array(String)} AND ({project:String} = '' OR Project = {project:String})
 ORDER BY Version DESC
 LIMIT 1 BY Project, TraceId

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 
 from groundtrace_collector.query.errors import QueryError
 from groundtrace_collector.store.sql import statement
+from groundtrace_collector.store.trace_key import trace_keys
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -216,5 +217,8 @@ async def _projects(store: Store, trace_ids: Sequence[str]) -> dict[str, str]:
     """The project of each trace that is stored in exactly one."""
     if not trace_ids:
         return {}
-    rows = await store.query(statement(__package__, "trace_projects"), {"trace_ids": sorted(set(trace_ids))})
+    rows = await store.query(
+        statement(__package__, "trace_projects"),
+        {"trace_ids": sorted(set(trace_ids)), "trace_keys": trace_keys(trace_ids)},
+    )
     return {row["TraceId"]: row["Projects"][0] for row in rows if len(row["Projects"]) == 1}

@@ -16,7 +16,7 @@ FROM
     SELECT Project, TraceId, FirstSpanAt, LastSpanAt
     FROM traces
     WHERE TraceKey IN (
-        SELECT reinterpretAsUInt128(sipHash128(TraceId)) FROM otel_traces
+        SELECT reinterpretAsUInt128(MD5(TraceId)) FROM otel_traces
         WHERE Seq IN {seqs:Array(UInt64)} AND Seq BETWEEN {first_seq:UInt64} AND {last_seq:UInt64})
 )
 GROUP BY Project, TraceId;

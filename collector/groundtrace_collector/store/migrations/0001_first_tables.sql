@@ -279,7 +279,7 @@ FROM
 -- asks for ids says TraceKey, too. Granules are small because a page takes a few rows from all over, with texts.
 CREATE TABLE IF NOT EXISTS traces
 (
-    TraceKey UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(TraceId)) CODEC(NONE),
+    TraceKey UInt128 MATERIALIZED reinterpretAsUInt128(MD5(TraceId)) CODEC(NONE),
     Project LowCardinality(String) CODEC(ZSTD(1)),
     TraceId String CODEC(ZSTD(1)),
     Version UInt64 CODEC(Delta(8), ZSTD(1)),
@@ -343,7 +343,7 @@ CREATE TABLE IF NOT EXISTS scores
     Project LowCardinality(String),
     Name LowCardinality(String),
     -- The low half of the key in `traces`, to join by.
-    TraceKey UInt64 MATERIALIZED toUInt64(reinterpretAsUInt128(sipHash128(TraceId))) CODEC(NONE),
+    TraceKey UInt64 MATERIALIZED toUInt64(reinterpretAsUInt128(MD5(TraceId))) CODEC(NONE),
     TraceId String,
     SpanId String,
     Source LowCardinality(String),
