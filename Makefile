@@ -10,8 +10,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 TORCH  := .venv-torch
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-# ClickHouse runs inside each test process and wants a core; a module keeps its fixtures in one process.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadscope
+# Tests wait for servers and browsers much of their time; a module keeps its fixtures in one process.
+PYTEST := $(BIN)/python -m pytest -n 3 --dist loadscope
 
 check: format lint test
 

@@ -20,7 +20,7 @@ APP = Path(__file__).with_name("outage_app.py")
 @pytest.mark.parametrize(
     ("requests", "made_of"),
     [
-        pytest.param(300, "steps", id="300"),
+        pytest.param(300, "steps", id="300", marks=pytest.mark.verify),
         pytest.param(10_000, "langchain", id="10000", marks=[pytest.mark.verify, pytest.mark.timeout(900)]),
     ],
 )

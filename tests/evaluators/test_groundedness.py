@@ -335,16 +335,16 @@ def test_an_answer_that_is_the_context_scores_one(words: list[str]) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        pytest.param("The river rises. " * 60_000, id="prose"),
-        pytest.param("北京是首都" * 200_000, id="no stops"),
-        pytest.param("x" * 1_000_000, id="one word"),
-        pytest.param("[1" * 500_000, id="open brackets"),
-        pytest.param("passage " * 125_000, id="a word of the patterns"),
-        pytest.param("\n" * 1_000_000 + "x", id="empty lines"),
-        pytest.param("1," * 500_000, id="one long number"),
+        pytest.param("The river rises. " * 20_000, id="prose"),
+        pytest.param("北京是首都" * 70_000, id="no stops"),
+        pytest.param("x" * 300_000, id="one word"),
+        pytest.param("[1" * 150_000, id="open brackets"),
+        pytest.param("passage " * 40_000, id="a word of the patterns"),
+        pytest.param("\n" * 300_000 + "x", id="empty lines"),
+        pytest.param("1," * 150_000, id="one long number"),
     ],
 )
-def test_a_megabyte_of_context_takes_linear_time(text: str) -> None:
+def test_a_long_context_takes_linear_time(text: str) -> None:
     def seconds(context: str) -> float:
         started = time.process_time()
         Groundedness().evaluate(input=context, output="The river rises in 1999.")

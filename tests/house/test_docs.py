@@ -55,8 +55,10 @@ def test_each_python_block_runs_on_its_own(block: Block, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(("name", "line"), _commands(), ids=lambda value: value[:80])
-def test_each_command_shown_exists_with_its_options(name: str, line: str) -> None:
-    words = shlex.split(line.removeprefix("$ "), comments=True)[1:]
+def test_each_command_shown_exists_with_its_options(
+    name: str, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = shlex.split(line.removeprefix("$ ").removesuffix("&"), comments=True)[1:]
     words = words[: words.index("|")] if "|" in words else words
     command: click.Command = group
     context = click.Context(group, info_name="groundtrace")
@@ -65,6 +67,9 @@ def test_each_command_shown_exists_with_its_options(name: str, line: str) -> Non
         assert found is not None, f"{name} shows a command that does not exist: {words[0]}"
         command, words = found, words[1:]
 
+    monkeypatch.chdir(tmp_path)
+    for file in (word for word in words if re.fullmatch(r"[\w-]+\.\w+", word)):
+        Path(file).touch()  # the reader has it
     command.make_context("groundtrace", words)
 
 

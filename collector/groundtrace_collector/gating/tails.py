@@ -24,7 +24,7 @@ def p_above(estimate: Value, bound: float, *, df: float) -> float | None:
 
     1.0 when the estimate itself is not above; None when the estimate has no interval on that side.
 
-    >>> round(p_above(Value(value=0.3, low=0.2, high=0.4, n=999), 0.2, df=math.inf), 4)
+    >>> round(p_above(Value(value=0.3, low=0.2, high=0.4, n=999), 0.2, df=float("inf")), 4)
     0.025
     """
     return _p_beyond(estimate.value, estimate.low, bound, df)

@@ -15,6 +15,7 @@ AGE_OF = {
     "scores": "toDate(CreatedAt)",
     "feedback": "toDate(CreatedAt)",
     "ledger": "toDate(CreatedAt)",
+    "job_spending": "Day",
 }
 
 

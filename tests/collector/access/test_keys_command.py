@@ -131,6 +131,7 @@ def test_beyond_this_machine_it_serves_only_with_a_key(serve: ServeProcess, home
         assert answer.status_code == status, host
 
 
+@pytest.mark.verify
 def test_the_worker_comes_in_with_a_key_of_its_own(serve: ServeProcess, home: Path) -> None:
     serve.signal(signal.SIGTERM)
     store = f"chdb://{serve.store}"

@@ -55,7 +55,11 @@ def _processes_on(home: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("number", "code", "words"), [(signal.SIGINT, 130, "Stopped."), (signal.SIGTERM, 143, "")]
+    ("number", "code", "words"),
+    [
+        (signal.SIGINT, 130, "Stopped."),
+        pytest.param(signal.SIGTERM, 143, "", marks=pytest.mark.verify),
+    ],
 )
 def test_a_stopped_demo_leaves_no_process_no_traceback_and_no_lock(
     tmp_path: Path, number: signal.Signals, code: int, words: str

@@ -59,6 +59,7 @@ def test_the_collector_is_stopped_whatever_happens_in_the_block(tmp_path: Path) 
     assert collector.process.poll() is not None
 
 
+@pytest.mark.verify
 def test_the_collector_becomes_ready_and_leaves_its_store_unlocked(tmp_path: Path) -> None:
     with running_collector(tmp_path) as collector:
         collector.wait_until_ready()

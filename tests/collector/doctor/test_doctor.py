@@ -86,6 +86,7 @@ def test_a_collector_that_was_named_and_does_not_answer_fails(tmp_path: Path) ->
     assert doctor("--store", store, "--url", "http://127.0.0.1:1", code=1)["collector"]["state"] == "fail"
 
 
+@pytest.mark.verify
 def test_the_key_is_tried(serve: ServeProcess) -> None:
     made = {
         role: run("keys", "create", role, "--role", role, "--store", f"chdb://{serve.store}").stdout.strip()

@@ -73,6 +73,7 @@ def test_a_wrong_file_is_an_error_that_names_line_job_and_field(
         read_jobs(file)
 
 
+@pytest.mark.verify
 def test_applying_a_file_adds_changes_keeps_and_prunes(server: CollectorProcess, tmp_path: Path) -> None:
     file = tmp_path / "jobs.toml"
 

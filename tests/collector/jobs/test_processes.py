@@ -67,6 +67,7 @@ def test_workers_and_server_killed_midway_leave_each_trace_scored_exactly_once(
     assert rows == dict.fromkeys(rows, 2 * traces)
 
 
+@pytest.mark.verify
 def test_a_worker_waits_for_a_collector_that_is_away_and_goes_on_when_it_is_back(tmp_path: Path) -> None:
     port = free_port()
     with worker(f"http://127.0.0.1:{port}", tmp_path / "worker.log") as waiting:
@@ -113,6 +114,7 @@ def is_running(pid: int) -> bool:
         return False
 
 
+@pytest.mark.verify
 def test_the_server_starts_a_worker_that_scores_new_traces_by_itself(tmp_path: Path) -> None:
     server = CollectorProcess(store=f"chdb://{tmp_path}/store", home=tmp_path)
     server.start()

@@ -234,6 +234,7 @@ def test_a_plain_opentelemetry_exporter_is_understood(serve: ServeProcess) -> No
     assert serve.log() == ""
 
 
+@pytest.mark.verify
 def test_without_the_library_it_says_so_and_serves_http(serve: ServeProcess) -> None:
     serve.signal(signal.SIGTERM)
     program = (

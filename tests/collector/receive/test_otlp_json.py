@@ -163,6 +163,9 @@ async def test_a_mistake_in_json_is_answered_400_in_json(client: httpx.AsyncClie
     response = await client.post("/v1/traces", content=b'{"resourceSpans": 1}', headers=JSON)
 
     assert response.status_code == 400
-    assert response.json() == {
-        "code": 3, "message": "the body is not an ExportTraceServiceRequest: resourceSpans must be an array, got 1",
-    }  # fmt: skip
+    fault = "the body is not an ExportTraceServiceRequest: resourceSpans must be an array, got 1"
+    detail = {
+        "@type": "type.googleapis.com/google.rpc.BadRequest",
+        "fieldViolations": [{"description": fault}],
+    }
+    assert response.json() == {"code": 3, "message": fault, "details": [detail]}

@@ -110,6 +110,7 @@ def test_a_file_that_is_no_report_is_told(tmp_path: Path) -> None:
         read_report(path)
 
 
+@pytest.mark.verify
 def test_a_stored_dataset_and_live_queries_are_replayed_and_a_card_made_of_the_traces(
     serve: ServeProcess,
 ) -> None:

@@ -51,6 +51,7 @@ def stored(store: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.verify
 def test_a_plain_opentelemetry_exporter_is_understood(serve: ServeProcess) -> None:
     exporter = OTLPSpanExporter(endpoint=f"{serve.url}/v1/traces", compression=Compression.Gzip)
     provider = TracerProvider()

@@ -179,12 +179,15 @@ def test_scores_carry_the_fingerprint_in_method_and_version(tmp_path: Path) -> N
     relevant = ContextRelevance(cross_encoder=cross).evaluate(input="cat", output="cat")
     lexical = EmbeddingSimilarity().evaluate(response="cat", expected_response="cat")
 
-    assert (similar.method, similar.version) == (f"encoder:{encoder.fingerprint}", f"1+{encoder.fingerprint}")
+    assert (similar.method, similar.version) == (
+        f"encoder:{encoder.fingerprint}",
+        f"{lexical.version}+{encoder.fingerprint}",
+    )
     assert (relevant.method, relevant.version) == (
         f"cross-encoder:{cross.fingerprint}",
-        f"1+{cross.fingerprint}",
+        f"{ContextRelevance().version}+{cross.fingerprint}",
     )
-    assert (lexical.method, lexical.version) == ("lexical", "1")
+    assert lexical.method == "lexical"
 
 
 def test_a_folder_that_is_no_model_is_named(tmp_path: Path) -> None:

@@ -221,6 +221,7 @@ def _failing(_: Any) -> Any:
     raise ValueError("on purpose")
 
 
+@pytest.mark.verify
 async def test_a_thousand_mixed_calls_leave_no_context_behind(traced: SpanRecorder) -> None:
     chain = rag_chain(ClientModel())
     broken = RunnableLambda(str.strip) | RunnableLambda(_failing)
