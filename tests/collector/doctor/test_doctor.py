@@ -57,6 +57,7 @@ def test_a_stopped_store_is_opened_and_left_as_it_was(serve: ServeProcess) -> No
     serve.start()  # nothing holds it any more
 
 
+@pytest.mark.verify  # its like for `serve` is in serve/test_serve.py
 def test_a_store_of_a_newer_engine_fails(serve: ServeProcess) -> None:
     serve.signal(signal.SIGTERM)
     (serve.store / "engine.json").write_text('{"engine": "99.1.1.1"}')

@@ -180,19 +180,39 @@ def test_the_command_line_adds_runs_lists_pauses_and_removes(server: CollectorPr
             ["jobs", "add", "q", "--evaluator", "nope"], 1, "no evaluator is named 'nope'", id="evaluator"
         ),
         pytest.param(
-            ["jobs", "add", "q", "--evaluator", "groundedness", "--where", "x ="], 1, "position", id="where"
+            ["jobs", "add", "q", "--evaluator", "groundedness", "--where", "x ="],
+            1,
+            "position",
+            id="where",
+            marks=pytest.mark.verify,
         ),
         pytest.param(
-            ["jobs", "add", "q", "--evaluator", "groundedness", "--every", "7y"], 1, "'7y'", id="every"
+            ["jobs", "add", "q", "--evaluator", "groundedness", "--every", "7y"],
+            1,
+            "'7y'",
+            id="every",
+            marks=pytest.mark.verify,
         ),
         pytest.param(
-            ["jobs", "add", "q", "--evaluator", "groundedness", "--sample", "2"], 1, "got 2", id="sample"
+            ["jobs", "add", "q", "--evaluator", "groundedness", "--sample", "2"],
+            1,
+            "got 2",
+            id="sample",
+            marks=pytest.mark.verify,
         ),
         pytest.param(["jobs", "add", "q"], 2, "--evaluator", id="no-evaluator"),
-        pytest.param(["jobs", "run", "q"], 1, "there is no job 'q'", id="run"),
-        pytest.param(["eval", "run", "nope"], 1, "no evaluator is named 'nope'", id="eval"),
+        pytest.param(["jobs", "run", "q"], 1, "there is no job 'q'", id="run", marks=pytest.mark.verify),
+        pytest.param(
+            ["eval", "run", "nope"], 1, "no evaluator is named 'nope'", id="eval", marks=pytest.mark.verify
+        ),
         pytest.param(["jobs", "list", "--url", "http://127.0.0.1:9"], 1, "no collector answers", id="away"),
-        pytest.param(["jobs", "list", "--url", "localhost"], 1, "must be an http", id="no-url"),
+        pytest.param(
+            ["jobs", "list", "--url", "localhost"],
+            1,
+            "must be an http",
+            id="no-url",
+            marks=pytest.mark.verify,
+        ),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(

@@ -316,7 +316,7 @@ def test_watching_for_30_looks_raises_no_more_than_5_percent_false_alarms(kind: 
     rng = np.random.default_rng(8)
     looks = np.unique(np.geomspace(20, 3_000, 30).astype(int))
     alarms = {True: 0, False: 0}
-    trials = 400
+    trials = 300
     for _ in range(trials):
         draw = (rng.random((2, 3_000)) < 0.1) if kind == "rates" else rng.exponential(1, (2, 3_000))
         for watched in alarms:
