@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from groundtrace.guard import guarded
 from groundtrace_integrations.patches import Method, Wrap
 from groundtrace_integrations.stainless.reading import Reading
-from groundtrace_integrations.stainless.streams import read_along
+from groundtrace_integrations.stainless.streams import closing_with, read_along
 
 if TYPE_CHECKING:
     from groundtrace_integrations.stainless.requesting import ResultKinds
@@ -60,25 +60,7 @@ def _parsed(response: Any, parsed: Any, kinds: "ResultKinds") -> None:
 
 def closing(original: Method) -> Method:
     """Wrap a raw response's ``close``, which ``with`` calls."""
-    if inspect.iscoroutinefunction(original):
-
-        @functools.wraps(original)
-        async def aclose(self: Any, *args: Any, **kwargs: Any) -> Any:
-            try:
-                return await original(self, *args, **kwargs)
-            finally:
-                _closed(self)
-
-        return aclose
-
-    @functools.wraps(original)
-    def close(self: Any, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return original(self, *args, **kwargs)
-        finally:
-            _closed(self)
-
-    return close
+    return closing_with(original, _closed)
 
 
 @guarded("reading a closed response")

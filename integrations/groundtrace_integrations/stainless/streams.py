@@ -6,6 +6,7 @@ inside it is exchanged for one that takes note of what passes.
 
 import functools
 import inspect
+from collections.abc import Callable
 from typing import Any, Self
 
 from groundtrace.guard import guarded
@@ -76,15 +77,16 @@ def read_along(stream: Any, reading: Reading) -> None:
 
 def closing_stream(original: Method) -> Method:
     """Wrap a stream's ``close``, which ``with`` calls, too: what was not read by then is not wanted."""
-    return _after(original, _stop)
+    return closing_with(original, _stop)
 
 
 def closing_helper(original: Method) -> Method:
     """Wrap the ``close`` of a ``.stream()`` helper, which closes the response below its stream."""
-    return _after(original, lambda helper: _stop(getattr(helper, "_raw_stream", None)))
+    return closing_with(original, lambda helper: _stop(getattr(helper, "_raw_stream", None)))
 
 
-def _after(original: Method, stop: Any) -> Method:
+def closing_with(original: Method, stop: Callable[[Any], None]) -> Method:
+    """Wrap a ``close``, sync or async, and call ``stop`` with what was closed, however that went."""
     if inspect.iscoroutinefunction(original):
 
         @functools.wraps(original)

@@ -2,9 +2,9 @@ from collections.abc import AsyncIterator, Iterator
 
 import anthropic
 import pytest
-from opentelemetry.context import attach, detach, get_current
 
 from groundtrace_integrations.anthropic import AnthropicInstrumentor
+from tests.integrations.instrumented import instrumented
 from tests.integrations.provider_stub import Provider, serving
 from tests.span_recorder import SpanRecorder
 
@@ -36,13 +36,5 @@ async def aclient(provider: Provider) -> AsyncIterator[anthropic.AsyncAnthropic]
 @pytest.fixture
 def traced(spans: SpanRecorder) -> Iterator[SpanRecorder]:
     """Anthropic's client instrumented; no context may be left attached."""
-    instrumentor = AnthropicInstrumentor()
-    instrumentor.instrument(tracer_provider=spans.provider, skip_dep_check=True)
-    before = get_current()
-    try:
+    with instrumented(spans, AnthropicInstrumentor()):
         yield spans
-        assert get_current() is before
-    finally:
-        detach(attach(before))
-        if instrumentor.is_instrumented_by_opentelemetry:
-            instrumentor.uninstrument()

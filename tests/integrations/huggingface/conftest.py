@@ -2,9 +2,9 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from huggingface_hub import AsyncInferenceClient, InferenceClient
-from opentelemetry.context import attach, detach, get_current
 
 from groundtrace_integrations.huggingface import HuggingFaceInstrumentor
+from tests.integrations.instrumented import instrumented
 from tests.integrations.provider_stub import Provider, serving
 from tests.span_recorder import SpanRecorder
 
@@ -37,13 +37,5 @@ async def aclient(provider: Provider) -> AsyncIterator[AsyncInferenceClient]:
 @pytest.fixture
 def traced(spans: SpanRecorder) -> Iterator[SpanRecorder]:
     """The inference client instrumented; no context may be left attached."""
-    instrumentor = HuggingFaceInstrumentor()
-    instrumentor.instrument(tracer_provider=spans.provider, skip_dep_check=True)
-    before = get_current()
-    try:
+    with instrumented(spans, HuggingFaceInstrumentor()):
         yield spans
-        assert get_current() is before
-    finally:
-        detach(attach(before))
-        if instrumentor.is_instrumented_by_opentelemetry:
-            instrumentor.uninstrument()

@@ -2,9 +2,9 @@ from collections.abc import AsyncIterator, Iterator
 
 import openai
 import pytest
-from opentelemetry.context import attach, detach, get_current
 
 from groundtrace_integrations.openai import OpenAIInstrumentor
+from tests.integrations.instrumented import instrumented
 from tests.integrations.provider_stub import Provider, serving
 from tests.span_recorder import SpanRecorder
 
@@ -30,13 +30,5 @@ async def aclient(provider: Provider) -> AsyncIterator[openai.AsyncOpenAI]:
 @pytest.fixture
 def traced(spans: SpanRecorder) -> Iterator[SpanRecorder]:
     """OpenAI's client instrumented; no context may be left attached."""
-    instrumentor = OpenAIInstrumentor()
-    instrumentor.instrument(tracer_provider=spans.provider, skip_dep_check=True)
-    before = get_current()
-    try:
+    with instrumented(spans, OpenAIInstrumentor()):
         yield spans
-        assert get_current() is before
-    finally:
-        detach(attach(before))
-        if instrumentor.is_instrumented_by_opentelemetry:
-            instrumentor.uninstrument()

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from groundtrace_integrations.chroma import ChromaInstrumentor
-from tests.integrations.stores.instrumented import instrumented
+from tests.integrations.instrumented import instrumented
 from tests.span_recorder import RecordedSpan, SpanRecorder
 
 TEXTS = {"paris": "Paris is in France.", "rome": "Rome is in Italy.", "tea": "Tea is a drink."}

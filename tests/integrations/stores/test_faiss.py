@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from groundtrace_integrations.faiss import FAISSInstrumentor
-from tests.integrations.stores.instrumented import instrumented
+from tests.integrations.instrumented import instrumented
 from tests.span_recorder import RecordedSpan, SpanRecorder
 
 np = pytest.importorskip("numpy")

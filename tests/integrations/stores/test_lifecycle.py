@@ -25,7 +25,7 @@ from groundtrace_integrations.chroma import ChromaInstrumentor
 from groundtrace_integrations.faiss import FAISSInstrumentor
 from groundtrace_integrations.instrumentor import LibraryInstrumentor
 from groundtrace_integrations.qdrant import QdrantInstrumentor
-from tests.integrations.stores.instrumented import instrumented
+from tests.integrations.instrumented import instrumented
 from tests.span_recorder import SpanRecorder
 
 LETTER = "Call jane@example.com about the kettle."

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from groundtrace_integrations.qdrant import QdrantInstrumentor
-from tests.integrations.stores.instrumented import instrumented
+from tests.integrations.instrumented import instrumented
 from tests.span_recorder import RecordedSpan, SpanRecorder
 
 PAYLOADS = (

@@ -11,7 +11,7 @@ from groundtrace_integrations.chroma import ChromaInstrumentor
 from groundtrace_integrations.faiss import FAISSInstrumentor
 from groundtrace_integrations.langchain import LangChainInstrumentor
 from groundtrace_integrations.qdrant import QdrantInstrumentor
-from tests.integrations.stores.instrumented import instrumented
+from tests.integrations.instrumented import instrumented
 from tests.span_recorder import SpanRecorder
 
 if find_spec("langchain_chroma") is None:

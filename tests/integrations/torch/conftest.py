@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from opentelemetry.context import attach, detach, get_current
 
 from groundtrace_integrations.huggingface import HuggingFaceInstrumentor
 from groundtrace_integrations.sentence_transformers import SentenceTransformersInstrumentor
+from tests.integrations.instrumented import instrumented
 from tests.span_recorder import SpanRecorder
 
 if find_spec("torch") is None:
@@ -118,15 +118,5 @@ def writer_folder(words: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 @pytest.fixture
 def traced(spans: SpanRecorder) -> Iterator[SpanRecorder]:
     """Both libraries instrumented; no context may be left attached."""
-    instrumentors: list[Any] = [SentenceTransformersInstrumentor(), HuggingFaceInstrumentor()]
-    for instrumentor in instrumentors:
-        instrumentor.instrument(tracer_provider=spans.provider, skip_dep_check=True)
-    before = get_current()
-    try:
+    with instrumented(spans, SentenceTransformersInstrumentor(), HuggingFaceInstrumentor()):
         yield spans
-        assert get_current() is before
-    finally:
-        detach(attach(before))
-        for instrumentor in instrumentors:
-            if instrumentor.is_instrumented_by_opentelemetry:
-                instrumentor.uninstrument()
