@@ -188,7 +188,6 @@ class Resender:
         with self._lock:
             if self._spool.waiting():
                 return False
-            self._away, self._thread = False, None
             log = logger.info if self._told else logger.debug
             log(
                 "collector at %s answers again; batches delivered late: %d, refused: %d, dropped: %d",
@@ -198,7 +197,8 @@ class Resender:
                 self._dropped,
             )
             self._delivered = self._refused = self._dropped = 0
-            self._told = False
+            # Last: who waits for it, as drain() does, finds all of the above done.
+            self._told, self._away, self._thread = False, False, None
             return True
 
 

@@ -258,8 +258,8 @@ def test_what_the_collector_refuses_is_dropped_and_said_once(
     for body in (b"bad", b"good", b"worse"):
         resender.keep(body, None, "HTTP 503")
 
-    # An attempt that met the outage ends its drain; the next one delivers.
-    assert any(resender.drain(10) for _ in range(5))
+    # The one attempt that meets the outage ends a drain that has begun before it.
+    assert resender.drain(10) or resender.drain(10)
     assert collector.taken == [b"good"]
     words = [record.getMessage() for record in caplog.records]
     assert [word for word in words if "no spans reach" in word] == [words[0]]

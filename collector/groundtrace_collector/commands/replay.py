@@ -185,6 +185,14 @@ def _read(
 
 def _show(report: Report) -> None:
     """The comparison, then what changed among the neighbours, then the encoders."""
+    _show_comparison(report)
+    click.echo()
+    _show_churn(report)
+    click.echo()
+    _show_encoders(report)
+
+
+def _show_comparison(report: Report) -> None:
     table.show(
         [
             "cohort",
@@ -213,7 +221,9 @@ def _show(report: Report) -> None:
             for metric, each in cohort.metrics.items()
         ],
     )
-    click.echo()
+
+
+def _show_churn(report: Report) -> None:
     table.show(
         ["cohort", "churn", "value", "n", "noise of base", "noise of candidate"],
         [
@@ -229,7 +239,9 @@ def _show(report: Report) -> None:
             for metric, each in cohort.churn.items()
         ],
     )
-    click.echo()
+
+
+def _show_encoders(report: Report) -> None:
     table.show(
         ["encoder", "fingerprint", "dimension", "ms a query (median)", "p95", "texts per second", "tokens"],
         [
