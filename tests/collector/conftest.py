@@ -25,6 +25,7 @@ from groundtrace_collector.store.store import Store
 from tests.collector.otlp import SpanDict, otlp_request
 
 MEMORY_BYTES = 2 << 30
+RETENTION_DAYS = 30
 BASE_URL = "http://127.0.0.1:4318"
 
 Send = Callable[..., Awaitable[httpx.Response]]
@@ -48,7 +49,7 @@ def kept_store(engine_dir: Path) -> Iterator[Store]:
             f"chdb://{engine_dir}?database=test",
             data_dir=engine_dir,
             memory_bytes=MEMORY_BYTES,
-            retention_days=30,
+            retention_days=RETENTION_DAYS,
         )
     )
     yield store

@@ -2,6 +2,7 @@
 
 from groundtrace_collector.store.retention import AGE_OF, keep_days
 from groundtrace_collector.store.store import Store
+from tests.collector.conftest import RETENTION_DAYS
 
 
 async def _kept(store: Store) -> dict[str, str]:
@@ -13,11 +14,15 @@ async def _kept(store: Store) -> dict[str, str]:
     return {row["name"]: row["kept"] for row in rows}
 
 
-async def test_each_table_that_grows_with_traffic_drops_its_rows_after_30_days(store: Store) -> None:
-    assert await _kept(store) == dict.fromkeys(AGE_OF, "toIntervalDay(30)")
+async def test_each_table_that_grows_with_traffic_drops_its_rows_after_the_days_set(store: Store) -> None:
+    assert await _kept(store) == dict.fromkeys(AGE_OF, f"toIntervalDay({RETENTION_DAYS})")
 
 
 async def test_another_retention_reaches_every_table_of_a_store_that_exists(store: Store) -> None:
-    await store.ingest.run(lambda driver: keep_days(driver, 7))
+    try:
+        await store.ingest.run(lambda driver: keep_days(driver, 7))
 
-    assert await _kept(store) == dict.fromkeys(AGE_OF, "toIntervalDay(7)")
+        assert await _kept(store) == dict.fromkeys(AGE_OF, "toIntervalDay(7)")
+    finally:
+        # The store outlives the test: the next one's rows of ten days ago must not vanish.
+        await store.ingest.run(lambda driver: keep_days(driver, RETENTION_DAYS))
