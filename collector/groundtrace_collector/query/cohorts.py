@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from groundtrace_collector.query.dimensions import dimension
 from groundtrace_collector.query.errors import QueryError
 from groundtrace_collector.query.filters import TraceFilter, selection_of
-from groundtrace_collector.query.metrics import parse_metrics
+from groundtrace_collector.query.metrics import Form, Metric, parse_metrics
 from groundtrace_collector.query.page import MAX_LIMIT
 from groundtrace_collector.query.sums import trace_sums, value_of
 from groundtrace_collector.query.values import ONE_THREAD, per_trace
@@ -38,7 +38,7 @@ async def cohort_table(store: Store, query: CohortQuery) -> dict[str, Any]:
     A trace without the dimension is in the cohort ''. Raises QueryError for what is not understood.
     """
     by = dimension(query.by)
-    metrics = parse_metrics(query.metrics)
+    metrics = _of_traces(parse_metrics(query.metrics))
     limit = _checked_limit(query.limit)
     selection = await selection_of(
         store, query.filter, scores=[metric.score for metric in metrics if metric.score is not None]
@@ -61,6 +61,15 @@ async def cohort_table(store: Store, query: CohortQuery) -> dict[str, Any]:
         for row in found
     ]
     return {"by": by.name, "cohorts": cohorts}
+
+
+def _of_traces(metrics: list[Metric]) -> list[Metric]:
+    for metric in metrics:
+        if metric.form is Form.PAIR:
+            raise QueryError(
+                "compare_only", f"{metric.name} compares two encoders; use compare (/api/v1/compare)"
+            )
+    return metrics
 
 
 def _checked_limit(limit: int | None) -> int:

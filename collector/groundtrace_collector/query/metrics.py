@@ -31,6 +31,7 @@ class Form(StrEnum):
     MEAN = "mean"  # Student's t
     RATIO = "ratio"  # sum of values over sum of weights: linearised, Student's t
     QUANTILE = "quantile"  # order statistics; MOVER
+    PAIR = "pair"  # of two traces that answered one question: only a comparison has it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +146,8 @@ def catalogue() -> tuple[Entry, ...]:
         _simple(
             "reranker_score", Form.MEAN, "higher", "if(empty(RerankScores), NULL, arrayAvg(RerankScores))"
         ),
+        _between("churn@K", "arraySlice(RetrievedIds, 1, {metric_k:UInt32})"),
+        _between("rbo", "RetrievedIds"),
         Entry(pattern="embeddings_per_s", make=_embeddings_per_s),
     )
 
@@ -245,6 +248,21 @@ def _ranked(pattern: str, value: str) -> Entry:
         )
 
     return Entry(pattern=pattern, make=make)
+
+
+def _between(pattern: str, value: str) -> Entry:
+    """How two lists of documents differ; ``value`` is the one of a trace."""
+    return Entry(
+        pattern=pattern,
+        make=lambda name, k: Metric(
+            name=name,
+            form=Form.PAIR,
+            direction=None,
+            value=value,
+            many=True,
+            parameters={"metric_k": int(k)} if k else {},
+        ),
+    )
 
 
 def _embeddings_per_s(name: str, _: str) -> Metric:
