@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from groundtrace_collector.errors import CollectorError
-from groundtrace_collector.query.compare import MIN_N
+from groundtrace_collector.query.comparison import MIN_N
 from groundtrace_collector.query.errors import QueryError, suggestion
 from groundtrace_collector.query.metrics import metric
 

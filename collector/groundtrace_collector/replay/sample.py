@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import numpy as np
 
-from groundtrace_collector.query.intervals import ALPHA, Law, paired_rates, wilson
+from groundtrace_collector.query.differences import paired_rates
+from groundtrace_collector.query.intervals import ALPHA, Law, wilson
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

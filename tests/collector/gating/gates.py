@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 from groundtrace_collector.gating.decision import Decision, decide
 from groundtrace_collector.gating.evidence import Evidence, of_comparison
 from groundtrace_collector.gating.gate_file import GateFile
-from groundtrace_collector.query.intervals import (
-    Sums,
+from groundtrace_collector.query.differences import (
     mean_difference,
-    mean_value,
     newcombe,
     paired_means,
     paired_rates,
+)
+from groundtrace_collector.query.intervals import (
+    Sums,
+    mean_value,
     rate_value,
 )
 from groundtrace_collector.query.metrics import Form

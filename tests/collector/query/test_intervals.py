@@ -12,22 +12,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from groundtrace_collector.query.differences import (
+    Difference,
+    mean_difference,
+    newcombe,
+    paired_means,
+    paired_rates,
+    quantile_difference,
+)
 from groundtrace_collector.query.intervals import (
     ALPHA,
-    Difference,
     Law,
     Quantile,
     Sums,
     Z,
     adjusted,
-    mean_difference,
     mean_value,
-    newcombe,
     normal,
     order_ranks,
-    paired_means,
-    paired_rates,
-    quantile_difference,
     rate_value,
     student,
     wilson,

@@ -1,0 +1,127 @@
+"""One metric of two sides in one cohort: its difference, and the verdicts over all cohorts. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from groundtrace_collector.query.differences import (
+    Difference,
+    mean_difference,
+    newcombe,
+    paired_means,
+    paired_rates,
+    quantile_difference,
+)
+from groundtrace_collector.query.intervals import (
+    ALPHA,
+    Sums,
+    Value,
+    adjusted,
+    mean_value,
+    nothing,
+    rate_value,
+)
+from groundtrace_collector.query.metrics import Form, Metric
+from groundtrace_collector.query.sums import quantile_of, sums_of, value_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from groundtrace_collector.query.compared_traces import Key
+
+Verdict: TypeAlias = Literal["better", "worse", "no difference", "insufficient data"]
+
+MIN_N = 20
+"""Fewer pairs, or fewer traces on a side, are no ground for a verdict."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """One metric in one cohort, before correction for the number of cohorts."""
+
+    metric: Metric
+    base: Value
+    candidate: Value
+    difference: Difference
+    paired: bool
+
+    @property
+    def sufficient(self) -> bool:
+        """Whether there is enough to judge by."""
+        return min(self.base.n, self.candidate.n) >= MIN_N and self.difference.p_value is not None
+
+
+def compare_paired(metric: Metric, sums: Sequence[Any], *, watched: bool) -> Comparison:
+    """A rate or mean over pairs: ``sums`` as `sums.pair_sums` orders them. Pure."""
+    n = int(sums[0])
+    base, base_squares, candidate, candidate_squares, total, squares = (float(each or 0) for each in sums[1:])
+    one = rate_value if metric.form is Form.RATE else mean_value
+    difference = paired_rates if metric.form is Form.RATE else paired_means
+    return Comparison(
+        metric=metric,
+        base=one(_of_pairs(n, base, base_squares)),
+        candidate=one(_of_pairs(n, candidate, candidate_squares)),
+        difference=difference(n, total, squares, watched=watched),
+        paired=True,
+    )
+
+
+def _of_pairs(n: int, total: float, squares: float) -> Sums:
+    return Sums(n=n, clusters=n, total=total, weight=n, squares=squares, weight_squares=n, products=total)
+
+
+def compare_sides(metric: Metric, base: Any, candidate: Any, *, watched: bool) -> Comparison:
+    """Two independent sides: each as `sums.cluster_sums` sums it, or None without a trace. Pure."""
+    values = [value_of(metric, each) for each in (base, candidate)]
+    difference = Difference(value=nothing(values[0].n + values[1].n), p_value=None)
+    if base is not None and candidate is not None:
+        difference = _difference(metric, base, candidate, values, watched=watched)
+    return Comparison(metric=metric, base=values[0], candidate=values[1], difference=difference, paired=False)
+
+
+def _difference(
+    metric: Metric, base: Any, candidate: Any, values: Sequence[Value], *, watched: bool
+) -> Difference:
+    if metric.form is Form.COUNT:
+        change = (values[1].value or 0) - (values[0].value or 0)
+        counted = Value(value=change, low=None, high=None, n=values[0].n + values[1].n)
+        return Difference(value=counted, p_value=None)
+    if metric.form is Form.QUANTILE:
+        quantiles = [quantile_of(metric, each) for each in (base, candidate)]
+        return quantile_difference(*quantiles, watched=watched)
+    sums = [sums_of(each) for each in (base, candidate)]
+    between = newcombe if metric.form is Form.RATE else mean_difference
+    return between(*sums, watched=watched)
+
+
+def judge(compared: Mapping[Key, Comparison]) -> dict[Key, dict[str, Any]]:
+    """Verdicts on one metric: p-values adjusted over the cohorts that have enough data. Pure."""
+    judged = [key for key, each in compared.items() if each.sufficient]
+    p_values = dict(
+        zip(judged, adjusted([compared[key].difference.p_value or 0.0 for key in judged]), strict=True)
+    )
+    return {key: _as_json(each, p_values.get(key)) for key, each in compared.items()}
+
+
+def _as_json(each: Comparison, p_value: float | None) -> dict[str, Any]:
+    return {
+        "base": each.base.as_json(),
+        "candidate": each.candidate.as_json(),
+        "difference": each.difference.value.as_json(),
+        "paired": each.paired,
+        "p_value": p_value,
+        "verdict": verdict(each, p_value),
+    }
+
+
+def verdict(each: Comparison, p_value: float | None) -> Verdict | None:
+    """What to make of a comparison with its adjusted p-value; None for a count."""
+    if each.metric.direction is None:
+        return None
+    if not each.sufficient or p_value is None:
+        return "insufficient data"
+    change = each.difference.value.value or 0.0
+    if p_value > ALPHA or not change:
+        return "no difference"
+    return "better" if (change > 0) == (each.metric.direction == "higher") else "worse"
