@@ -99,8 +99,14 @@ def _comparisons(
 ) -> dict[str, dict[Key, dict[str, Any]]]:
     """Per metric and cohort, the API's object; one correction per metric over its cohorts."""
     paired = {key for key, size in sizes.cohorts.items() if size.is_paired}
-    in_pairs = [metric for metric in metrics if metric.form in _PAIRABLE] if paired else []
-    alone = [metric for metric in metrics if metric not in in_pairs or len(paired) < len(sizes.cohorts)]
+    in_pairs = [
+        metric for metric in metrics if metric.form is Form.PAIR or (paired and metric.form in _PAIRABLE)
+    ]
+    alone = [
+        metric
+        for metric in metrics
+        if metric.form is not Form.PAIR and (metric not in in_pairs or len(paired) < len(sizes.cohorts))
+    ]
     clustered = [metric for metric in alone if sizes.sessions and metric.form in _CLUSTERED]
     plain = [metric for metric in alone if metric not in clustered]
     pairs = traces.pairs(in_pairs, sizes) if in_pairs else {}
@@ -108,7 +114,7 @@ def _comparisons(
     clusters = traces.clusters(clustered, sizes) if clustered else {}
 
     def one(metric: Metric, key: Key) -> Comparison:
-        if metric in in_pairs and key in paired:
+        if metric.form is Form.PAIR or (metric in in_pairs and key in paired):
             row = pairs.get(key)
             return compare_paired(
                 metric, row[f"s{in_pairs.index(metric)}"] if row else (0,) * 7, watched=watched

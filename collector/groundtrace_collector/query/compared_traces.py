@@ -71,6 +71,8 @@ class ComparedTraces:
             "Cluster": "if(Session = '', toUInt64(TraceKey), sipHash64(Session))",
             "Pair": "if(DatasetRow = '', QueryHash, sipHash64('dataset row', DatasetRow))",
         }
+        if any(metric.form is Form.PAIR for metric in metrics):
+            self._columns["Newest"] = "(StartedAt, TraceKey)"
         self._ids = "[0, CohortHash]" if cohort else "[toUInt64(0)]"
         rows = per_trace(metrics, selection, self._columns)
         sql = statement(__package__, "compare_rows").replace("PER_TRACE", rows.sql)

@@ -56,6 +56,10 @@ def compare_paired(metric: Metric, sums: Sequence[Any], *, watched: bool) -> Com
     """A rate or mean over pairs: ``sums`` as `sums.pair_sums` orders them. Pure."""
     n = int(sums[0])
     base, base_squares, candidate, candidate_squares, total, squares = (float(each or 0) for each in sums[1:])
+    if metric.form is Form.PAIR:
+        neither = nothing(n)
+        measured = paired_means(n, total, squares, watched=watched)
+        return Comparison(metric=metric, base=neither, candidate=neither, difference=measured, paired=True)
     one = rate_value if metric.form is Form.RATE else mean_value
     difference = paired_rates if metric.form is Form.RATE else paired_means
     return Comparison(
@@ -97,7 +101,7 @@ def _difference(
 
 def judge(compared: Mapping[Key, Comparison]) -> dict[Key, dict[str, Any]]:
     """Verdicts on one metric: p-values adjusted over the cohorts that have enough data. Pure."""
-    judged = [key for key, each in compared.items() if each.sufficient]
+    judged = [key for key, each in compared.items() if each.sufficient and each.metric.direction]
     p_values = dict(
         zip(judged, adjusted([compared[key].difference.p_value or 0.0 for key in judged]), strict=True)
     )
@@ -116,11 +120,13 @@ def _as_json(each: Comparison, p_value: float | None) -> dict[str, Any]:
 
 
 def verdict(each: Comparison, p_value: float | None) -> Verdict | None:
-    """What to make of a comparison with its adjusted p-value; None for a count."""
-    if each.metric.direction is None:
+    """What to make of a comparison with its adjusted p-value; None for a metric without a better direction."""
+    if each.metric.form is Form.COUNT:
         return None
-    if not each.sufficient or p_value is None:
+    if not each.sufficient:
         return "insufficient data"
+    if each.metric.direction is None or p_value is None:
+        return None
     change = each.difference.value.value or 0.0
     if p_value > ALPHA or not change:
         return "no difference"

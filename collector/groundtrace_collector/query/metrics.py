@@ -13,6 +13,7 @@ from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from groundtrace_collector.query import neighbours
 from groundtrace_collector.query.errors import QueryError, suggestion
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Form(StrEnum):
     MEAN = "mean"  # Student's t
     RATIO = "ratio"  # sum of values over sum of weights: linearised, Student's t
     QUANTILE = "quantile"  # order statistics; MOVER
-    PAIR = "pair"  # of two traces that answered one question: only a comparison has it
+    PAIR = "pair"  # of two traces that answered one question: only a comparison has it; Student's t
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,8 @@ class Metric:
     """SQL of the denominator of a ratio."""
     level: float = 0.5
     """Which quantile."""
+    between: str = ""
+    """SQL of a pair's value, from `base` and `candidate`: ``value`` of the newest trace on each side."""
     score: str | None = None
     """The name of the score that `joined` is."""
     missing: str = ""
@@ -146,8 +149,8 @@ def catalogue() -> tuple[Entry, ...]:
         _simple(
             "reranker_score", Form.MEAN, "higher", "if(empty(RerankScores), NULL, arrayAvg(RerankScores))"
         ),
-        _between("churn@K", "arraySlice(RetrievedIds, 1, {metric_k:UInt32})"),
-        _between("rbo", "RetrievedIds"),
+        _between("churn@K", neighbours.FIRST_K, neighbours.CHURN),
+        _between("rbo", neighbours.FIRST_DISTINCT, neighbours.RANK_BIASED_OVERLAP),
         Entry(pattern="embeddings_per_s", make=_embeddings_per_s),
     )
 
@@ -250,7 +253,7 @@ def _ranked(pattern: str, value: str) -> Entry:
     return Entry(pattern=pattern, make=make)
 
 
-def _between(pattern: str, value: str) -> Entry:
+def _between(pattern: str, value: str, between: str) -> Entry:
     """How two lists of documents differ; ``value`` is the one of a trace."""
     return Entry(
         pattern=pattern,
@@ -260,6 +263,7 @@ def _between(pattern: str, value: str) -> Entry:
             direction=None,
             value=value,
             many=True,
+            between=between,
             parameters={"metric_k": int(k)} if k else {},
         ),
     )

@@ -6,6 +6,7 @@ stand together here.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from groundtrace_collector.query.intervals import Quantile, Sums, Value, mean_value, nothing, rate_value
@@ -60,19 +61,32 @@ def _cluster_sum(index: int) -> str:
 
 
 def within_pair(metrics: Sequence[Metric]) -> str:
-    """Of one pair: the mean of each side, `b{i}` and `c{i}`; null or NaN where a side has none."""
-    return ",\n        ".join(
-        f"avgIf(v{index}, Side = 0) AS b{index}, avgIf(v{index}, Side = 1) AS c{index}"
-        for index, _ in enumerate(metrics)
-    )
+    """Of one pair: the mean of each side, `b{i}` and `c{i}`, null or NaN where a side has none; or its `x{i}`."""
+    return ",\n        ".join(_within_pair(index, metric) for index, metric in enumerate(metrics))
+
+
+def _within_pair(index: int, metric: Metric) -> str:
+    v, b, c = f"v{index}", f"b{index}", f"c{index}"
+    if metric.form is not Form.PAIR:
+        return f"avgIf({v}, Side = 0) AS {b}, avgIf({v}, Side = 1) AS {c}"
+    newest = (f"argMaxIf({v}, Newest, Side = {side} AND notEmpty({v}))" for side in (0, 1))
+    value = re.sub(r"\b(base|candidate)\b", lambda side: b if side[0] == "base" else c, metric.between)
+    sides = ", ".join(f"{sql} AS {name}" for sql, name in zip(newest, (b, c), strict=True))
+    return f"{sides}, if(empty({b}) OR empty({c}), NULL, {value}) AS x{index}"
 
 
 def pair_sums(metrics: Sequence[Metric]) -> str:
-    """Over pairs with both sides: how many; sums and squares of base, of candidate, of their difference."""
-    return _named("s", (_pair_sum(index) for index, _ in enumerate(metrics)))
+    """Over pairs with both sides: how many; sums and squares of base, of candidate, of their difference.
+
+    Of a measure of the pair itself (`Form.PAIR`), its own sum and squares stand as the difference's.
+    """
+    return _named("s", (_pair_sum(index, metric) for index, metric in enumerate(metrics)))
 
 
-def _pair_sum(index: int) -> str:
+def _pair_sum(index: int, metric: Metric) -> str:
+    if metric.form is Form.PAIR:
+        x = f"x{index}"
+        return _tuple(f"count({x})", "0", "0", "0", "0", f"sum({x})", f"sum({x} * {x})")
     b, c = f"b{index}", f"c{index}"
     both = f"ifNull(isFinite({b}) AND isFinite({c}), 0)"
     sums = (b, f"{b} * {b}", c, f"{c} * {c}", f"{c} - {b}", f"({c} - {b}) * ({c} - {b})")

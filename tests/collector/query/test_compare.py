@@ -11,6 +11,7 @@ from scipy import stats
 from groundtrace_collector.query.compare import CompareQuery, compare
 from groundtrace_collector.query.errors import QueryError
 from groundtrace_collector.query.filters import TraceFilter
+from groundtrace_collector.replay.ranking import DEPTH, churn_measures
 from tests.collector.rows import score, trace
 
 if TYPE_CHECKING:
@@ -288,3 +289,89 @@ async def test_quantiles_counts_and_ratios_stand_beside_paired_metrics(store: St
 async def test_a_value_compared_with_itself_is_refused(store: Store) -> None:
     with pytest.raises(QueryError, match="base and candidate are both 'new': name two values"):
         await _compare(store, "traces", base="new")
+
+
+def _rankings(rng: np.random.Generator, pairs: int, depth: int) -> list[tuple[list[str], list[str]]]:
+    """Two rankings of each query, cut from one shuffled pool, some shorter, some empty."""
+    pool = [f"doc-{n}" for n in range(depth + 5)]
+    return [
+        tuple(list(rng.permutation(pool))[: rng.integers(0, depth + 1)] for _ in range(2))  # type: ignore[misc]
+        for _ in range(pairs)
+    ]
+
+
+@pytest.mark.parametrize("depth", [3, 12, 130])
+async def test_churn_and_overlap_are_those_of_a_replay(store: Store, depth: int) -> None:
+    rankings = _rankings(np.random.default_rng(depth), 40, depth)
+    await store.insert(
+        "traces",
+        [
+            row
+            for n, (old, new) in enumerate(rankings)
+            for row in _pair(n, {"RetrievedIds": old}, {"RetrievedIds": new}, SpanKinds=["RETRIEVER"])
+        ],
+    )
+    old, new = (tuple(ids[side][:DEPTH] for ids in rankings) for side in (0, 1))
+    expected = churn_measures(old, new, [1, 10])
+
+    found = (await _compare(store, "churn@1,churn@10,rbo"))["*"]
+
+    for name, each in found.items():
+        interval = stats.ttest_1samp(expected[name], 0).confidence_interval()
+        assert each["difference"] == pytest.approx(
+            {"value": expected[name].mean(), "low": interval.low, "high": interval.high, "n": 40}
+        ), name
+        nothing = {"value": None, "low": None, "high": None, "n": 40}
+        assert (each["base"], each["candidate"]) == (nothing, nothing)
+        assert (each["paired"], each["verdict"], each["p_value"]) == (True, None, None)
+
+
+async def test_the_newest_retrieval_of_a_query_counts_and_a_trace_without_one_does_not(store: Store) -> None:
+    rows = [row for n in range(20) for row in _pair(n, {"RetrievedIds": ["a"]}, {"RetrievedIds": ["a"]})]
+    rows += [row for n in range(20, 25) for row in _pair(n, {"RetrievedIds": ["a"]}, {})]
+    rows += [
+        trace("later", Encoder="new", QueryHash=1, RetrievedIds=["b"], StartedAt="2026-11-21T10:00:01Z"),
+        trace("sooner", Encoder="new", QueryHash=2, RetrievedIds=["b"], StartedAt="2026-11-21T09:00:00Z"),
+    ]
+    await store.insert("traces", rows)
+
+    found = (await _compare(store, "churn@5,rbo"))["*"]
+
+    assert (found["churn@5"]["difference"]["value"], found["churn@5"]["difference"]["n"]) == (1 / 20, 20)
+    assert found["rbo"]["difference"]["value"] == pytest.approx(19 / 20)
+
+
+async def test_churn_of_fewer_than_20_pairs_is_insufficient_data_and_separate_traffic_has_none(
+    store: Store,
+) -> None:
+    few = [row for n in range(19) for row in _pair(n, {"RetrievedIds": ["a"]}, {"RetrievedIds": ["b"]})]
+    alone = [trace(f"x{n}", Encoder="old", QueryHash=100 + n, RetrievedIds=["a"]) for n in range(60)]
+    await store.insert("traces", few + alone)
+
+    found = (await _compare(store, "churn@5"))["*"]["churn@5"]
+    none = (await _compare(store, "churn@5", candidate="nobody"))["*"]["churn@5"]
+
+    assert (found["difference"]["value"], found["difference"]["n"], found["verdict"]) == (
+        1.0,
+        19,
+        "insufficient data",
+    )
+    assert (none["difference"]["value"], none["difference"]["n"], none["verdict"]) == (
+        None,
+        0,
+        "insufficient data",
+    )
+
+
+async def test_churn_goes_by_cohort_also_where_a_query_lies_in_two(store: Store) -> None:
+    rows = []
+    for n in range(30):
+        rows += _pair(n, {"RetrievedIds": ["a"]}, {"RetrievedIds": ["a" if n < 24 else "b"]}, Route="main")
+    rows += _pair(0, {"RetrievedIds": ["a"]}, {"RetrievedIds": ["b"]}, Route="side")[1:]
+    rows[-1]["TraceId"] = rows[0]["TraceId"][::-1]
+    await store.insert("traces", rows)
+
+    found = await _compare(store, "churn@5", cohort="route")
+
+    assert found["main"]["churn@5"]["difference"]["value"] == pytest.approx(6 / 30)
+    assert found["side"]["churn@5"]["difference"]["n"] == 0
