@@ -24,9 +24,9 @@ class Misused(click.ClickException):
 @click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Also write JUnit XML here.")
 @reading.reads
 def command(file: Path, markdown: Path | None, junit: Path | None, url: str | None, *, as_json: bool) -> None:
-    """Hold live traces, or the report of a replay, against the rules in FILE.
+    """Hold live traces, the report of a replay, or a replay to run, against the rules in FILE.
 
-    Exits 0 when the gate passes, 1 when it fails, 2 when FILE cannot be understood.
+    Exits 0 when the gate passes, 1 when it fails, 2 when what FILE asks cannot be understood or done.
     """
     from groundtrace_collector.gating import reports
     from groundtrace_collector.gating.decision import as_json as machine

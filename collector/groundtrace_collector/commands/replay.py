@@ -11,8 +11,6 @@ import click
 from groundtrace_collector.commands import reading, table
 
 if TYPE_CHECKING:
-    from groundtrace_collector.datasets.row import Row
-    from groundtrace_collector.replay.plan import Corpus
     from groundtrace_collector.replay.report import Report, TwoByTwoReport
 
 
@@ -99,7 +97,8 @@ def command(
         raise click.UsageError("--where and --since choose live queries: they need --sample")
     if (base_corpus is None) != (candidate_corpus is None) or (base_corpus and corpus):
         raise click.UsageError("--base-corpus and --candidate-corpus go together, without --corpus")
-    name, rows, documents = _read(dataset, sample, where, since, corpus, url)
+    source = sources.Source(dataset=dataset, sample=sample or 0, where=where, since=since, corpus=corpus)
+    name, rows, documents = sources.read(source, url)
     encoders = encoder_at(base), encoder_at(candidate)
     settings, now = Settings(k=k, by=by, cluster=cluster), datetime.now(UTC)
     if base_corpus is not None and candidate_corpus is not None:
@@ -154,33 +153,6 @@ def _show_effects(report: TwoByTwoReport) -> None:
             for metric, each in cohort.metrics.items()
         ],
     )
-
-
-def _read(
-    dataset: str | None,
-    sample: int | None,
-    where: str | None,
-    since: str | None,
-    corpus: Path | None,
-    url: str | None,
-) -> tuple[str, list[Row], Corpus]:
-    """The rows with their name, and what is searched."""
-    from groundtrace_collector.replay import sources
-    from groundtrace_collector.replay.plan import corpus_of
-
-    found: Corpus | None = None
-    if dataset is None:
-        with reading.client_of(url) as client:
-            rows, found = sources.sampled(client, where=where, since=since, sample=sample or 0)
-        name = f"live queries where {where}" if where else "live queries"
-    elif sources.is_file(dataset):
-        name, rows = Path(dataset).name, sources.file_rows(Path(dataset))
-    else:
-        with reading.client_of(url) as client:
-            name, rows = dataset, sources.stored_rows(client, dataset)
-    if corpus is not None:
-        return name, rows, sources.read_corpus(corpus)
-    return name, rows, found or corpus_of(rows, name)
 
 
 def _show(report: Report) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from groundtrace_collector.gating.evidence import Compared, Evidence, families
+from groundtrace_collector.gating.evidence import NOTHING, Compared, Evidence, families
 from groundtrace_collector.gating.gate_file import GateFileError, Limit, NonInferiority, NoRegression
 from groundtrace_collector.gating.tails import holm, p_above, p_below
 from groundtrace_collector.query.compare import WHOLE
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from groundtrace_collector.gating.proving import Standing
 
 Outcome = Literal["pass", "fail", "undecided"]
-_EMPTY = Value(value=None, low=None, high=None, n=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,7 +230,7 @@ def as_json(decision: Decision) -> dict[str, Any]:
 def _check_json(check: Check) -> dict[str, Any]:
     compared = check.compared
     sides = ("base", "candidate", "difference")
-    values = [_EMPTY] * 3 if compared is None else [compared.base, compared.candidate, compared.difference]
+    values = [NOTHING] * 3 if compared is None else [compared.base, compared.candidate, compared.difference]
     return {
         "rule": check.rule.model_dump(exclude_none=True),
         "metric": check.rule.metric,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from groundtrace_collector.query.compare import WHOLE
 from groundtrace_collector.query.intervals import Value
@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from groundtrace_collector.replay.report import Figure, Report
+
+
+NOTHING: Final = Value(value=None, low=None, high=None, n=0)
+"""A side, or a difference, that a comparison does not have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,23 +69,33 @@ def of_comparison(answer: Mapping[str, Any]) -> Evidence:
 
 
 def of_replay(report: Report) -> Evidence:
-    """The evidence in a report of `groundtrace replay`."""
+    """The evidence in a report of `groundtrace replay`.
+
+    Churn is one figure of both encoders, so it has no difference; the time of a query is of the whole only.
+    """
+    found = {
+        (cohort.key, name): Compared(
+            base=_figure(each.base),
+            candidate=_figure(each.candidate),
+            difference=_figure(each.difference),
+            paired=each.paired,
+            direction=each.direction,
+        )
+        for cohort in report.cohorts
+        for name, each in cohort.metrics.items()
+    }
+    churn = {
+        (cohort.key, name): _alone(NOTHING, each)
+        for cohort in report.cohorts
+        for name, each in cohort.churn.items()
+    }
+    query_ms = {(WHOLE, "query_ms"): _alone(_figure(report.base.query_ms), report.candidate.query_ms)}
     return Evidence(
         source=f"replay of {report.dataset.name} ({report.dataset.rows} rows)",
         base=report.base.name,
         candidate=report.candidate.name,
         cohorts=tuple(cohort.key for cohort in report.cohorts),
-        found={
-            (cohort.key, name): Compared(
-                base=_figure(each.base),
-                candidate=_figure(each.candidate),
-                difference=_figure(each.difference),
-                paired=each.paired,
-                direction=each.direction,
-            )
-            for cohort in report.cohorts
-            for name, each in cohort.metrics.items()
-        },
+        found=found | churn | query_ms,
     )
 
 
@@ -96,3 +110,8 @@ def _value(given: Mapping[str, Any]) -> Value:
 
 def _figure(given: Figure) -> Value:
     return Value(value=given.value, low=given.low, high=given.high, n=given.n)
+
+
+def _alone(base: Value, candidate: Figure) -> Compared:
+    """A figure that takes limits only."""
+    return Compared(base=base, candidate=_figure(candidate), difference=NOTHING, paired=False, direction=None)

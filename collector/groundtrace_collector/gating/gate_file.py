@@ -5,6 +5,7 @@ Everything wrong with a file is said in one line: which key, which value, what t
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -22,6 +23,21 @@ Cohorts = Literal["whole", "each", "all"] | Annotated[list[str], Field(min_lengt
 
 PRESETS = {"margin_0.18": ("margin", 0.18)}
 """Limits that go by a name: the metric and the least value, read at the point."""
+
+
+_OF_REPLAYS = (
+    "recall@K",
+    "ndcg@K",
+    "mrr",
+    "margin",
+    "margin_auroc",
+    "churn@K",
+    "rbo",
+    "top1_changed",
+    "query_ms",
+)
+_OF_REPLAY = re.compile("|".join(name.replace("@K", r"@([1-9]\d{0,3})") for name in _OF_REPLAYS))
+_WITHOUT_DIFFERENCE = ("churn@", "rbo", "top1_changed", "query_ms")
 
 
 class GateFileError(CollectorError):
@@ -64,9 +80,44 @@ class Live(_Part):
 
 
 class Replay(_Part):
-    """`[replay]`: the report of `groundtrace replay`, beside the gate's file or absolute."""
+    """`[replay]`: a report of `groundtrace replay`, or a replay to run, in the words of that command.
 
-    report: Annotated[str, Field(min_length=1)]
+    Files (``report``, ``dataset``, ``corpus``) are beside the gate's file or absolute; the addresses of encoders
+    are those that `groundtrace replay` takes.
+    """
+
+    report: Annotated[str, Field(min_length=1)] | None = None
+    dataset: Annotated[str, Field(min_length=1)] | None = None
+    sample: Annotated[int, Field(ge=1)] | None = None
+    where: str | None = None
+    since: str | None = None
+    corpus: Annotated[str, Field(min_length=1)] | None = None
+    base: str | None = None
+    candidate: str | None = None
+    by: str | None = None
+    cluster: Literal["query", "document"] = "query"
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        given = [name for name in ("report", "dataset", "sample") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                "write one of report (of a replay that was run), dataset and sample (of one to run), got "
+                f"{' and '.join(given) or 'none'}"
+            )
+        if self.report is not None:
+            self._without(self.model_fields_set - {"report"}, "a report has its own")
+        elif not self.base or not self.candidate:
+            raise ValueError("base and candidate are missing: write the addresses of both encoders")
+        if self.sample is None:
+            self._without(
+                self.model_fields_set & {"where", "since"}, "these choose live queries: write sample"
+            )
+        return self
+
+    def _without(self, names: set[str], why: str) -> None:
+        if names:
+            raise ValueError(f"{', '.join(sorted(names))}: {why}")
 
 
 class _Rule(_Part):
@@ -137,15 +188,29 @@ class GateFile(_Part):
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if (self.live is None) == (self.replay is None):
-            raise ValueError("a gate compares either [live] traces or a [replay] report: write one of them")
+            raise ValueError("a gate compares either [live] traces or a [replay]: write one of them")
         if self.live is not None:
             _check_live(self.live, self.rule)
+        if self.replay is not None:
+            _check_replay(self.replay, self.rule)
         return self
+
+    @property
+    def source(self) -> Live | Replay:
+        """What the figures are from."""
+        source = self.live or self.replay
+        assert source is not None  # noqa: S101 - the file was checked
+        return source
 
     @property
     def metrics(self) -> list[str]:
         """Each metric of the rules, once."""
         return list(dict.fromkeys(rule.metric for rule in self.rule))
+
+    @property
+    def cut_offs(self) -> tuple[int, ...]:
+        """Every K of the rules' metrics, for a replay that the gate runs."""
+        return tuple(sorted({int(name.partition("@")[2]) for name in self.metrics if "@" in name}))
 
 
 def _check_live(live: Live, rules: tuple[Rule, ...]) -> None:
@@ -154,8 +219,27 @@ def _check_live(live: Live, rules: tuple[Rule, ...]) -> None:
             metric(rule.metric)
         except QueryError as error:
             raise ValueError(f"rule {place}: {error}") from error
-        if live.cohort is None and rule.cohorts in ("each", "all") and "cohorts" in rule.model_fields_set:
+        if live.cohort is None and _asks_for_families(rule):
             raise ValueError(f"rule {place}: cohorts = {rule.cohorts!r} needs `cohort` in [live]")
+
+
+def _check_replay(replay: Replay, rules: tuple[Rule, ...]) -> None:
+    for place, rule in enumerate(rules, 1):
+        if not _OF_REPLAY.fullmatch(rule.metric):
+            raise ValueError(
+                f"rule {place}: a replay has no metric {rule.metric!r}{suggestion(rule.metric, _OF_REPLAYS)}; "
+                f"there are {', '.join(_OF_REPLAYS)}"
+            )
+        if rule.metric.startswith(_WITHOUT_DIFFERENCE) and rule.kind != "limit":
+            raise ValueError(
+                f"rule {place}: {rule.metric} has no difference in a replay: write a limit, not {rule.kind}"
+            )
+        if replay.report is None and replay.by is None and _asks_for_families(rule):
+            raise ValueError(f"rule {place}: cohorts = {rule.cohorts!r} needs `by` in [replay]")
+
+
+def _asks_for_families(rule: Rule) -> bool:
+    return rule.cohorts in ("each", "all") and "cohorts" in rule.model_fields_set
 
 
 def read_gate(path: Path) -> GateFile:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -51,12 +52,29 @@ def read_calibrations(names: Sequence[str], folder: Path) -> list[Calibration]:
     return found
 
 
+def kept_calibrations(
+    kept: Iterable[Mapping[str, Any]], scores: Iterable[Mapping[str, Any]]
+) -> list[Calibration]:
+    """Of the calibrations that the API lists, those that hold for these scores, a project's own last.
+
+    A project's own holds where all the scores are of that project. Pure.
+    """
+    from groundtrace_evaluators.calibration import Calibration
+
+    projects = {each["project"] for each in scores}
+    own = projects if len(projects) == 1 else set()
+    holding = [each for each in kept if each["project"] in {None, *own}]
+    holding.sort(key=lambda each: each["project"] is not None)
+    return [Calibration.from_json(json.dumps(each["calibration"])) for each in holding]
+
+
 def standing(
     metric: str, scores: Iterable[Mapping[str, Any]], calibrations: Sequence[Calibration]
 ) -> Standing:
     """The standing of a metric whose scores, as the API lists them, are these.
 
-    Scores that people set need no proof; of the others every evaluator, version and method does. Pure.
+    Scores that people set need no proof; of the others every evaluator, version and method does. Of several
+    calibrations of one, the last stands. Pure.
     """
     from groundtrace_evaluators.proof import proof
 

@@ -1,20 +1,27 @@
-"""Runs a gate: reads its file, asks the collector or reads the replay's report, decides."""
+"""Runs a gate: reads its file, asks the collector, reads a replay's report or runs the replay, decides."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from groundtrace_collector.gating.decision import Decision, decide
 from groundtrace_collector.gating.evidence import Evidence, of_comparison, of_replay
-from groundtrace_collector.gating.gate_file import GateFileError, read_gate
-from groundtrace_collector.gating.proving import judged_score, read_calibrations, standing
+from groundtrace_collector.gating.gate_file import GateFileError, Live, read_gate
+from groundtrace_collector.gating.proving import (
+    judged_score,
+    kept_calibrations,
+    read_calibrations,
+    standing,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from groundtrace import Client
-    from groundtrace_collector.gating.gate_file import GateFile, Live
+    from groundtrace_collector.gating.gate_file import GateFile, Replay
     from groundtrace_collector.gating.proving import Standing
+    from groundtrace_collector.replay.report import Report
 
 NEWEST_SCORES = 1_000
 """As many scores of a name are looked at to learn which evaluators made them: one answer of the API."""
@@ -26,21 +33,25 @@ def run_gate(path: Path, *, url: str | None = None) -> Decision:
     Raises GateFileError for a file, or a question in it, that cannot be understood; ExportError when no
     collector answers.
     """
-    gate = read_gate(path)
-    if gate.live is None:
-        return decide(gate, _replayed(gate), {})
-    from groundtrace import Client
     from groundtrace.errors import ApiError
 
+    gate = read_gate(path)
+    source = gate.source
     try:
-        with Client(url) as client:
-            evidence = _compared(client, gate.live, gate.metrics)
-            standings = _standings(client, gate, gate.live)
+        if isinstance(source, Live):
+            return _of_live(gate, source, url)
+        return decide(gate, _of_replay(gate, source, url), {})
     except ApiError as error:
-        if error.status != 400:
+        if error.status not in (400, 404):
             raise
         raise GateFileError(f"{path}: {error.message}") from error
-    return decide(gate, evidence, standings)
+
+
+def _of_live(gate: GateFile, live: Live, url: str | None) -> Decision:
+    from groundtrace import Client
+
+    with Client(url) as client:
+        return decide(gate, _compared(client, live, gate.metrics), _standings(client, gate, live))
 
 
 def _compared(client: Client, live: Live, metrics: list[str]) -> Evidence:
@@ -59,21 +70,47 @@ def _compared(client: Client, live: Live, metrics: list[str]) -> Evidence:
 
 
 def _standings(client: Client, gate: GateFile, live: Live) -> dict[str, Standing]:
-    calibrations = read_calibrations(gate.gate.calibrations, gate.folder)
+    in_files = read_calibrations(gate.gate.calibrations, gate.folder)
     judged = {name: score for name in gate.metrics if (score := judged_score(name))}
     made = {
         score: client.scores(name=score, where=live.where, limit=NEWEST_SCORES)["scores"]
         for score in set(judged.values())
     }
-    return {name: standing(name, made[score], calibrations) for name, score in judged.items()}
+    kept = client.get("/api/v1/calibrations")["calibrations"] if judged else []
+    return {
+        name: standing(name, made[score], [*kept_calibrations(kept, made[score]), *in_files])
+        for name, score in judged.items()
+    }
 
 
-def _replayed(gate: GateFile) -> Evidence:
+def _of_replay(gate: GateFile, asked: Replay, url: str | None) -> Evidence:
+    from groundtrace_collector.datasets.files import DatasetFileError
+    from groundtrace_collector.imports.table_file import TableFileError
     from groundtrace_collector.replay.report import ReplayError, read_report
 
-    if gate.replay is None:
-        raise GateFileError("a gate compares either [live] traces or a [replay] report: write one of them")
     try:
-        return of_replay(read_report(gate.folder / gate.replay.report))
-    except ReplayError as error:
-        raise GateFileError(f"replay.report: {error}") from error
+        if asked.report is not None:
+            return of_replay(read_report(gate.folder / asked.report))
+        return of_replay(_run(gate, asked, url))
+    except (ReplayError, DatasetFileError, TableFileError) as error:
+        raise GateFileError(f"replay: {error}") from error
+
+
+def _run(gate: GateFile, asked: Replay, url: str | None) -> Report:
+    from groundtrace_collector.replay import sources
+    from groundtrace_collector.replay.encoders import encoder_at
+    from groundtrace_collector.replay.replay import Settings, replay
+
+    dataset = asked.dataset
+    if dataset is not None and sources.is_file(dataset):
+        dataset = str(gate.folder / dataset)
+    source = sources.Source(
+        dataset=dataset,
+        sample=asked.sample or 0,
+        where=asked.where,
+        since=asked.since,
+        corpus=gate.folder / asked.corpus if asked.corpus else None,
+    )
+    encoders = encoder_at(asked.base or ""), encoder_at(asked.candidate or "")
+    settings = Settings(k=gate.cut_offs or Settings().k, by=asked.by, cluster=asked.cluster)
+    return replay(*sources.read(source, url), *encoders, settings, now=datetime.now(UTC))

@@ -9,6 +9,7 @@ from groundtrace_collector.query.compare import WHOLE
 
 if TYPE_CHECKING:
     from groundtrace_collector.gating.decision import Check, Decision
+    from groundtrace_collector.gating.evidence import Compared
 
 
 def cohort_name(key: str) -> str:
@@ -49,8 +50,13 @@ def figures(check: Check) -> tuple[str, str, str, str]:
         return "-", "-", "-", "0"
     sides = (compared.base, compared.candidate, compared.difference)
     base, candidate, difference = (interval(value.as_json()) for value in sides)
-    counted = f"{compared.n} pairs" if compared.paired else f"{compared.base.n} and {compared.candidate.n}"
-    return base, candidate, difference, counted
+    return base, candidate, difference, _counted(compared)
+
+
+def _counted(compared: Compared) -> str:
+    if compared.paired:
+        return f"{compared.n} pairs"
+    return f"{compared.base.n} and {compared.candidate.n}" if compared.base.n else str(compared.candidate.n)
 
 
 def summary(decision: Decision) -> str:

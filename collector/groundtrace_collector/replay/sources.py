@@ -2,20 +2,58 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
 from groundtrace_collector.datasets.files import ENDINGS, read_rows
 from groundtrace_collector.datasets.row import Row
-from groundtrace_collector.replay.plan import Corpus, Document
+from groundtrace_collector.replay.plan import Corpus, Document, corpus_of
 from groundtrace_collector.replay.report import ReplayError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
     from groundtrace import Client
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What is replayed: a dataset, by a file's name or a collector's, or without one the newest live queries.
+
+    Without a ``corpus`` (a file) the rows' own chunks are searched, or what the live traces retrieved.
+    """
+
+    dataset: str | None = None
+    sample: int = 0
+    where: str | None = None
+    since: str | None = None
+    corpus: Path | None = None
+
+
+def read(source: Source, url: str | None) -> tuple[str, list[Row], Corpus]:
+    """The rows with their name, and what is searched; a collector is asked only where one is needed.
+
+    Raises DatasetFileError, TableFileError and ReplayError for files, ApiError and ExportError for the collector.
+    """
+    name, rows, found = _rows(source, url)
+    if source.corpus is not None:
+        return name, rows, read_corpus(source.corpus)
+    return name, rows, found or corpus_of(rows, name)
+
+
+def _rows(source: Source, url: str | None) -> tuple[str, list[Row], Corpus | None]:
+    if source.dataset is not None and is_file(source.dataset):
+        return Path(source.dataset).name, file_rows(Path(source.dataset)), None
+    from groundtrace import Client
+
+    with Client(url) as client:
+        if source.dataset is not None:
+            return source.dataset, stored_rows(client, source.dataset), None
+        rows, found = sampled(client, where=source.where, since=source.since, sample=source.sample)
+    return f"live queries where {source.where}" if source.where else "live queries", rows, found
 
 
 class _Line(BaseModel):

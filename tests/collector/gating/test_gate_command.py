@@ -13,6 +13,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
+from groundtrace import Client
 from groundtrace_collector.commands.gate import command
 from tests.collector.conftest import ServeProcess
 from tests.collector.otlp import otlp_request
@@ -139,3 +140,32 @@ def test_a_file_that_cannot_be_understood_is_one_line_and_exit_2(
     assert (done.exit_code, done.stdout) == (2, "")
     assert says in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_gate_replays_a_dataset_that_the_collector_keeps(url: str, tmp_path: Path) -> None:
+    rows = [{"query": word, "positive_chunk": f"{word} {word}"} for word in ("anchor", "bridge", "candle")]
+    with Client(url) as client:
+        client.add_dataset("words", rows)
+    letters = "tests.collector.replay.letters"
+    (tmp_path / "gate.toml").write_text(
+        f'[replay]\ndataset = "words"\nbase = "{letters}:vowels"\ncandidate = "{letters}:letters"\n'
+        '[[rule]]\nkind = "limit"\nmetric = "recall@1"\nat_least = 0.5\n'
+    )
+
+    done = _gate(tmp_path / "gate.toml", "--url", url, "--json")
+
+    (check,) = json.loads(done.stdout)["checks"]
+    assert (done.exit_code, check["candidate"]["value"]) == (1, 1.0)
+    assert check["reason"] == "insufficient data: 3 pairs, and the rule needs 20"
+
+
+def test_a_dataset_that_is_not_there_is_one_line_and_exit_2(url: str, tmp_path: Path) -> None:
+    (tmp_path / "gate.toml").write_text(
+        '[replay]\ndataset = "word"\nbase = "json:dumps"\ncandidate = "json:loads"\n'
+        '[[rule]]\nkind = "limit"\nmetric = "mrr"\nat_least = 0.5\n'
+    )
+
+    done = _gate(tmp_path / "gate.toml", "--url", url)
+
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "there is no dataset 'word'" in done.stderr

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LIVE = '[live]\nby = "encoder"\nbase = "old"\ncandidate = "new"\n'
+REPLAY = '[replay]\ndataset = "golden"\nbase = "m:a"\ncandidate = "m:b"\n'
 RULE = '[[rule]]\nkind = "no-regression"\nmetric = "recall@5"\n'
 
 
@@ -22,6 +23,34 @@ RULE = '[[rule]]\nkind = "no-regression"\nmetric = "recall@5"\n'
         pytest.param(LIVE, "rule: is missing: write it", id="no-rules"),
         pytest.param(RULE, "write one of them", id="nothing-to-compare"),
         pytest.param(LIVE + '[replay]\nreport = "r.json"\n' + RULE, "write one of them", id="two-sources"),
+        pytest.param("[replay]\n" + RULE, "replay: write one of report", id="no-replay"),
+        pytest.param(
+            REPLAY + 'report = "r.json"\n' + RULE, "got report and dataset", id="a-report-and-a-replay"
+        ),
+        pytest.param(
+            '[replay]\nreport = "r.json"\nby = "intent"\n' + RULE, "replay: by: a report has its own", id="by"
+        ),
+        pytest.param(
+            '[replay]\ndataset = "golden"\nbase = "m:a"\n' + RULE,
+            "replay: base and candidate are missing",
+            id="one-encoder",
+        ),
+        pytest.param(
+            REPLAY + 'since = "7d"\n' + RULE, "replay: since: these choose live queries", id="since"
+        ),
+        pytest.param(
+            REPLAY + RULE + 'cohorts = "each"\n',
+            "rule 1: cohorts = 'each' needs `by` in [replay]",
+            id="no-by",
+        ),
+        pytest.param(
+            REPLAY + RULE.replace("recall@5", "recal@5"),
+            "rule 1: a replay has no metric 'recal@5'; did you mean recall@K?",
+            id="metric-of-a-replay",
+        ),
+        pytest.param(
+            REPLAY + RULE.replace("recall@5", "churn@5"), "rule 1: churn@5 has no difference", id="churn"
+        ),
         pytest.param(LIVE.replace("new", "old") + RULE, "base and candidate are both 'old'", id="one-side"),
         pytest.param(LIVE + RULE + "min_m = 3\n", "rule 1.min_m: unknown key", id="unknown-key"),
         pytest.param(

@@ -13,30 +13,9 @@ from groundtrace_collector.replay.plan import Corpus, Document
 from groundtrace_collector.replay.replay import Settings, replay
 from groundtrace_collector.replay.report import Cohort, ReplayError, Report
 from tests.collector.replay import letters
+from tests.collector.replay.families import Hashed, new, old
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
-FAMILIES = ("billing", "legal", "tiny")
-
-
-class Hashed:
-    """An encoder that knows the documents of some families, and is lost on those of others."""
-
-    def __init__(self, model_version: str, lost: dict[str, float]) -> None:
-        self.model_name = "hashed"
-        self.model_version = model_version
-        self._lost = lost
-
-    def encode(self, texts: list[str]) -> list[list[float]]:
-        """A random direction for each document; a query lies near its own unless it is lost."""
-        return [self._vector(text) for text in texts]
-
-    def _vector(self, text: str) -> list[float]:
-        kind, family, number = text.split()
-        rng = np.random.default_rng(int(number) + 1_000 * FAMILIES.index(family))
-        own = rng.normal(0, 1, 16)
-        if kind == "query" and rng.random() < self._lost.get(family, 0.1):
-            own = rng.normal(0, 1, 16)
-        return [float(value) for value in own]
 
 
 def _rows(**sizes: int) -> list[Row]:
@@ -69,9 +48,7 @@ def _run(rows: list[Row], base: object, candidate: object) -> Report:
 @pytest.fixture(scope="module")
 def report() -> Report:
     """Better on billing, worse on legal, and a family of five."""
-    base = Hashed("1", {"billing": 0.7, "legal": 0.1})
-    candidate = Hashed("2", {"billing": 0.1, "legal": 0.7})
-    return _run(_rows(billing=120, legal=40, tiny=5), base, candidate)
+    return _run(_rows(billing=120, legal=40, tiny=5), old, new)
 
 
 def _cohorts(report: Report) -> dict[str, Cohort]:
