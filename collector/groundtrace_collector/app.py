@@ -15,6 +15,7 @@ from groundtrace_collector.access.caller import check_routes
 from groundtrace_collector.access.gatekeeper import Gatekeeper
 from groundtrace_collector.access.policy import INGEST_START
 from groundtrace_collector.api import (
+    calibrations,
     cohorts,
     compare,
     datasets,
@@ -39,7 +40,7 @@ from groundtrace_collector.receive.answers import answer_type, failed, http_stat
 logger = logging.getLogger(__name__)
 
 ROUTED = (
-    otlp_http, otlp_logs, health, saved, traces, cohorts, compare, scores, feedback, datasets, jobs, sql, keys, metrics,
+    otlp_http, otlp_logs, health, saved, traces, cohorts, compare, scores, feedback, calibrations, datasets, jobs, sql, keys, metrics,
     login, pages,
 )  # fmt: skip
 _CODES = {404: "not_found", 405: "method_not_allowed"}

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import ValidationError
 
 from groundtrace_collector.access.caller import Called, Caller
+from groundtrace_collector.api.calibrations import book_of
 from groundtrace_collector.errors import ApiError
 from groundtrace_collector.jobs.change import (
     JobChange,
@@ -44,7 +45,7 @@ async def dispatcher_of(request: Request) -> Dispatcher:
     """The one dispatcher of this server; leases and queues live in it."""
     state = request.app.state
     if not hasattr(state, "dispatcher"):
-        state.dispatcher = Dispatcher(collector_of(request).store)
+        state.dispatcher = Dispatcher(collector_of(request).store, calibrations=book_of(request))
     dispatcher: Dispatcher = state.dispatcher
     return dispatcher
 

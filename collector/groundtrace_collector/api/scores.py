@@ -7,6 +7,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from groundtrace_collector.access.caller import Called
+from groundtrace_collector.api.calibrations import book_of
 from groundtrace_collector.api.parameters import Limit, Where
 from groundtrace_collector.query.scores import VerdictQuery, list_scores
 from groundtrace_collector.query.times import TIME_HELP
@@ -39,7 +40,10 @@ async def list_(
     limit: Limit = None,
     cursor: str | None = None,
 ) -> JSONResponse:
-    """Scores, newest first: `{"scores": [...], "next_cursor": …}`."""
+    """Scores, newest first: `{"scores": [...], "next_cursor": …}`.
+
+    `probability` is the chance that people would agree with a score of 1, null where nobody calibrated.
+    """
     query = VerdictQuery(
         trace_id=trace_id,
         name=name,
@@ -51,7 +55,11 @@ async def list_(
         cursor=cursor,
         project=caller.project,
     )
-    return JSONResponse(await list_scores(collector_of(request).store, query))
+    answer = await list_scores(collector_of(request).store, query)
+    calibrations = await book_of(request).read()
+    for score in answer["scores"]:
+        score["probability"] = calibrations.probability(score["project"] or "", score)
+    return JSONResponse(answer)
 
 
 @router.post("")

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
 
 from groundtrace_collector.access.caller import Called
+from groundtrace_collector.api.calibrations import book_of
 from groundtrace_collector.api.parameters import Limit, trace_filter
 from groundtrace_collector.errors import ApiError
 from groundtrace_collector.query.filters import TraceFilter
@@ -29,7 +30,11 @@ async def list_(
 ) -> JSONResponse:
     """Traces that match, newest first unless ordered: `{"traces": [...], "next_cursor": …}`."""
     query = TraceQuery(filter=wanted, limit=limit, cursor=cursor, order=order)
-    return JSONResponse(await list_traces(collector_of(request).store, query))
+    answer = await list_traces(collector_of(request).store, query)
+    calibrations = await book_of(request).read()
+    for trace in answer["traces"]:
+        calibrations.add_to(trace)
+    return JSONResponse(answer)
 
 
 @router.get("/count")
@@ -47,4 +52,5 @@ async def one(request: Request, trace_id: str, caller: Called) -> JSONResponse:
         raise ApiError(
             404, "not_found", f"no trace {trace_id!r} is stored; one just sent is listed within a second"
         )
+    (await book_of(request).read()).add_to(trace)
     return JSONResponse(trace)

@@ -1,4 +1,4 @@
-"""`groundtrace eval`: run evaluators over traces once, or list them."""
+"""`groundtrace eval`: run evaluators over traces once, list them, calibrate what they said."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import Any
 
 import click
 
+from groundtrace_collector.commands import reading
+
 
 @click.group()
 def command() -> None:
-    """Run evaluators over stored traces once, or list them. For live traffic see `groundtrace jobs`."""
+    """Run evaluators over stored traces once, list or calibrate them. For live traffic see `groundtrace jobs`."""
 
 
 @command.command("list")
@@ -92,6 +94,80 @@ def run(
     else:
         click.echo(f"{evaluator}: {outcome(status)}")
     context.exit(0 if status.finished and not status.out_of_budget else 1)
+
+
+@command.command()
+@click.argument("name")
+@click.option(
+    "--labels",
+    default="human",
+    show_default=True,
+    metavar="SOURCE",
+    help="human: scores of this name that people gave; or feedback.NAME, such as feedback.thumbs.",
+)
+@click.option("--method", type=click.Choice(["platt", "isotonic"]), default="platt", show_default=True)
+@reading.filters
+@click.option("--project", metavar="P", help="Learn from this project, for this project. [from all, for all]")
+@reading.reads
+def calibrate(
+    name: str,
+    labels: str,
+    method: str,
+    where: str | None,
+    since: str | None,
+    until: str | None,
+    project: str | None,
+    url: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Calibrate the stored scores called NAME on what people said of the same traces.
+
+    Labels in a file come first by `groundtrace scores import FILE --set name=NAME --set source=human`. The
+    result is kept: scores to come fail below its threshold, all show its probability, and gates take it as
+    proof where the evaluator agrees with the labels.
+    """
+    asked = {"name": name, "labels": labels, "method": method}
+    asked |= {"where": where, "since": since, "until": until, "project": project}
+    with reading.client_of(url) as client:
+        kept = client.post("/api/v1/calibrations", asked)
+    if as_json:
+        reading.print_json(kept)
+        return
+    for line in _calibrated(kept):
+        click.echo(line)
+
+
+@command.command()
+@reading.reads
+def calibrations(url: str | None, *, as_json: bool) -> None:
+    """List the calibrations that are in force."""
+    answer = reading.ask(url, "/api/v1/calibrations", {})
+    if as_json:
+        reading.print_json(answer)
+        return
+    for kept in answer["calibrations"]:
+        click.echo("\n".join(_calibrated(kept)))
+
+
+def _calibrated(kept: dict[str, Any]) -> list[str]:
+    """A calibration in words, a line a figure."""
+    of = kept["calibration"]
+    kappa, proven = of["kappa"], "proven" if kept["proven"] else "not proven"
+    counted = f"{of['n_true']:,} true, {of['n_false']:,} false, {of['unscored']:,} without a score"
+    left_out = [
+        f"left out: {kept[key]:,} {words}"
+        for key, words in (("other_versions", "scores of other versions"), ("unclear", "unclear labels"))
+        if kept.get(key)
+    ]
+    return [
+        f"{of['evaluator']} {of['version']} ({of['scored_by']}), {kept['project'] or 'every project'}",
+        "; ".join([f"  labels              {counted} ({kept['labels']})", *left_out]),
+        f"  threshold           {of['threshold']:.3f} ({of['method']})",
+        f"  kappa               {kappa['value']:.2f} ({kappa['low']:.2f} to {kappa['high']:.2f}), agreement {proven}",
+        f"  balanced accuracy   {of['balanced_accuracy']:.2f}",
+        f"  calibration error   {of['ece']:.3f} over {of['ece_bins']} bins",
+    ]
 
 
 def _words(evaluator: dict[str, Any]) -> str:

@@ -14,16 +14,16 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
 
+from groundtrace_collector.calibrations.book import Book
 from groundtrace_collector.errors import ApiError, GroundtraceError
 from groundtrace_collector.jobs.board import Board, Lease, Task
 from groundtrace_collector.jobs.budget import Answer, Asked, Purse, Treasury, next_day
 from groundtrace_collector.jobs.cases import build_cases
-from groundtrace_collector.jobs.catalog import threshold_of, versions_of
+from groundtrace_collector.jobs.catalog import versions_of
 from groundtrace_collector.jobs.job import Job, JobState, Scope
 from groundtrace_collector.jobs.ledger import Verdict, record
 from groundtrace_collector.jobs.offers import Offers, Waiting
 from groundtrace_collector.jobs.protocol import (
-    Bound,
     ClaimReply,
     ClaimRequest,
     ReserveReply,
@@ -31,13 +31,12 @@ from groundtrace_collector.jobs.protocol import (
     ResultsReply,
     ResultsRequest,
     RunStatus,
-    ScoreMessage,
 )
 from groundtrace_collector.jobs.run import IDLE_S, Run
 from groundtrace_collector.jobs.selection import Selection, Window
 from groundtrace_collector.jobs.table import load_jobs, save_job
+from groundtrace_collector.jobs.verdicts import bounded, given_up, unaffordable, verdicts_of
 from groundtrace_collector.store.store import Store
-from groundtrace_evaluators.score import Status
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +60,8 @@ def _utc_now() -> datetime:
 class Dispatcher:
     """Jobs, runs, leases and the ledger of one collector.
 
-    ``clock`` is the time of day, ``monotonic`` the clock of leases (seconds).
+    ``clock`` is the time of day, ``monotonic`` the clock of leases (seconds). ``calibrations`` is the book that
+    the API writes, so that a new threshold holds at once.
     """
 
     def __init__(
@@ -71,8 +71,10 @@ class Dispatcher:
         clock: Callable[[], datetime] = _utc_now,
         monotonic: Callable[[], float] = time.monotonic,
         lease_s: float = LEASE_S,
+        calibrations: Book | None = None,
     ) -> None:
         self._store = store
+        self._calibrations = calibrations or Book(store, monotonic=monotonic)
         self._clock = clock
         self._monotonic = monotonic
         self._board = Board(clock=monotonic, new_id=lambda: uuid.uuid4().hex, lease_s=lease_s)
@@ -204,7 +206,7 @@ class Dispatcher:
             lease = self._board.renew(request.lease)
             if lease is None or not all(project in {None, task.project} for task in lease.tasks):
                 return ResultsReply(accepted=0, dropped=len(request.results), lease_lost=True)
-            verdicts = _verdicts(lease, request)
+            verdicts = verdicts_of(lease, request, await self._calibrations.read())
             accepted = await self._record(verdicts)
             costs = {verdict.task: verdict.score.cost_usd for verdict in verdicts}
             await self._treasury.settle(request.lease, costs)
@@ -223,9 +225,7 @@ class Dispatcher:
             if lease is None or not all(project in {None, task.project} for task in lease.tasks):
                 return ReserveReply(lease_lost=True)
             held = {task: task for task in lease.tasks}
-            bounds = {
-                held[task]: each.most_usd for each in request.bounds if (task := _bounded(each)) in held
-            }
+            bounds = {held[task]: each.most_usd for each in request.bounds if (task := bounded(each)) in held}
             purses = await self._purses({task.job for task in bounds})
             asked = [
                 Asked(task=task, bound_usd=usd, purses=self._paying(task, purses))
@@ -234,7 +234,7 @@ class Dispatcher:
             answers = dict(zip(bounds, await self._treasury.reserve(request.lease, asked), strict=True))
             await self._refuse(asked, answers)
             return ReserveReply(
-                granted=tuple(answers.get(_bounded(each)) is Answer.GRANTED for each in request.bounds)
+                granted=tuple(answers.get(bounded(each)) is Answer.GRANTED for each in request.bounds)
             )
 
     # --- under the lock ------------------------------------------------------------------------------------
@@ -294,7 +294,7 @@ class Dispatcher:
         for each in asked:
             answer = answers[each.task]
             if answer is Answer.NEVER and (each.bound_usd is None or each.purses[0].day):
-                never.append(_unaffordable(each))
+                never.append(unaffordable(each))
             elif answer in {Answer.NEVER, Answer.EXHAUSTED}:
                 self._let_wait(each)
         if never:
@@ -323,7 +323,7 @@ class Dispatcher:
         self._treasury.keep(self._board.leases())
         if lost:
             logger.error("%d evaluations are given up: no worker that took them came back", len(lost))
-            await self._record([_given_up(task) for task in lost])
+            await self._record([given_up(task) for task in lost])
 
     async def _look(self, run: Run | None) -> None:
         """Find due work: for this run, or for every run and job whose queue is empty."""
@@ -424,64 +424,6 @@ class Dispatcher:
         for run_id in [run_id for run_id, run in self._runs.items() if run.asked_at < idle_since]:
             self._board.drop(run_id)
             del self._runs[run_id]
-
-
-def _verdicts(lease: Lease, request: ResultsRequest) -> list[Verdict]:
-    """The results that answer the lease's tasks, each once, with the job that asked."""
-    held = {task: task for task in lease.tasks}
-    verdicts: dict[Task, Verdict] = {}
-    for result in request.results:
-        answered = Task(
-            project=result.project,
-            trace_id=result.trace_id,
-            input_hash=result.input_hash,
-            evaluator=result.score.name,
-            version=result.score.version,
-        )
-        task = held.get(answered)
-        if task is not None:
-            threshold = threshold_of(task.evaluator, result.threshold)
-            verdicts[task] = Verdict(task=task, score=result.score, threshold=threshold)
-    return list(verdicts.values())
-
-
-def _bounded(bound: Bound) -> Task:
-    return Task(
-        project=bound.project,
-        trace_id=bound.trace_id,
-        input_hash=bound.input_hash,
-        evaluator=bound.evaluator.name,
-        version=bound.evaluator.version,
-    )
-
-
-def _unaffordable(asked: Asked) -> Verdict:
-    if asked.bound_usd is None:
-        status, why = Status.ERROR, "what it can cost is not known, so no budget can hold it: give its prices"
-    else:
-        limit_usd = min(purse.limit_usd for purse in asked.purses if purse.day)
-        status = Status.BUDGET_EXHAUSTED
-        why = f"this case alone can cost ${asked.bound_usd:.4f}, the job may spend ${limit_usd:g} a day"
-    score = ScoreMessage(
-        name=asked.task.evaluator,
-        version=asked.task.version,
-        score=None,
-        status=status,
-        explanation=why,
-        cost_usd=0.0,
-    )
-    return Verdict(task=asked.task, score=score)
-
-
-def _given_up(task: Task) -> Verdict:
-    score = ScoreMessage(
-        name=task.evaluator,
-        version=task.version,
-        score=None,
-        status=Status.ERROR,
-        explanation="no worker that took it came back",
-    )
-    return Verdict(task=task, score=score)
 
 
 def _other_versions(wanted: Mapping[str, str], held: Mapping[str, str]) -> str:

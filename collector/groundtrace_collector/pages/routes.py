@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from fastapi import APIRouter, Request, Response
 
 from groundtrace_collector.access.caller import Called
+from groundtrace_collector.api.calibrations import book_of
 from groundtrace_collector.api.datasets import Shelved
 from groundtrace_collector.api.jobs import Dispatching
 from groundtrace_collector.errors import ApiError
@@ -49,6 +50,7 @@ async def trace(request: Request, trace_id: str, caller: Called) -> Response:
         raise ApiError(
             404, "not_found", f"No trace {trace_id[:64]} is stored. One just sent shows within a second."
         )
+    (await book_of(request).read()).add_to(found)
     return rendered(trace_page(found, _now()))
 
 

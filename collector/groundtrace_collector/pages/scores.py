@@ -45,6 +45,8 @@ class ScoreCard:
     name: str
     value: str
     """Empty where there is no number; then ``status`` and ``explanation`` say why."""
+    probability: str
+    """The chance that people would agree with a score of 1, where a calibration knows it."""
     label: str
     verdict: str
     """``pass``, ``fail`` or empty."""
@@ -113,6 +115,7 @@ def _scored(score: Mapping[str, Any], budget: Budget, now: datetime) -> ScoreCar
     return ScoreCard(
         name=_title(score["name"]),
         value=formats.number(score["score"], 2) if has_number else "",
+        probability=_probability(score),
         label=one_line(score["label"], 60),
         verdict=verdict if has_number or score["label"] in ("pass", "fail") else "",
         status=score["status"] or "ok",
@@ -125,10 +128,16 @@ def _scored(score: Mapping[str, Any], budget: Budget, now: datetime) -> ScoreCar
     )
 
 
+def _probability(score: Mapping[str, Any]) -> str:
+    found = score.get("probability")
+    return "" if found is None else formats.number(found, 2)
+
+
 def _unscored(row: Mapping[str, Any], budget: Budget, now: datetime) -> ScoreCard:
     return ScoreCard(
         name=_title(row["evaluator"]),
         value="",
+        probability="",
         label="",
         verdict="",
         status=row["status"],

@@ -36,9 +36,10 @@ class VerdictQuery:
 
 
 async def list_scores(store: Store, query: VerdictQuery) -> dict[str, Any]:
-    """`{"scores": [...], "next_cursor": …}`, newest first."""
+    """`{"scores": [...], "next_cursor": …}`, newest first; a score before its trace has no project yet."""
     rows, cursor = await _list(store, query, "scores_listed")
-    return {"scores": [shapes.score(row) for row in rows], "next_cursor": cursor}
+    scores = [shapes.score(row) | {"project": row["Project"] or None} for row in rows]
+    return {"scores": scores, "next_cursor": cursor}
 
 
 async def list_feedback(store: Store, query: VerdictQuery) -> dict[str, Any]:
@@ -49,14 +50,14 @@ async def list_feedback(store: Store, query: VerdictQuery) -> dict[str, Any]:
 
 async def _list(store: Store, query: VerdictQuery, name: str) -> tuple[list[dict[str, Any]], str | None]:
     limit = checked_limit(query.limit)
-    sql, parameters = _condition(query)
+    sql, parameters = condition(query)
     rows = await store.query(
         statement(__package__, name).replace("CONDITION", sql), {**parameters, "rows": limit + 1}
     )
     return rows[:limit], str(rows[limit - 1]["Seq"]) if len(rows) > limit else None
 
 
-def _condition(query: VerdictQuery) -> tuple[str, dict[str, object]]:
+def condition(query: VerdictQuery) -> tuple[str, dict[str, object]]:
     """SQL over columns that scores and feedback share, and its values; raises QueryError."""
     now = datetime.now(UTC)
     known: list[tuple[str, str, object]] = [

@@ -41,6 +41,10 @@ ASKED: dict[tuple[str, str], list[dict[str, Any]]] = {
     ],
     ("GET", "/api/v1/feedback"): [{}, {"params": {"trace_id": THEIRS}}],
     ("POST", "/api/v1/feedback"): [{"json": {"trace_id": THEIRS, "name": "thumbs", "value": 1}}],
+    ("GET", "/api/v1/calibrations"): [{}],
+    ("POST", "/api/v1/calibrations"): [
+        {"json": {"name": "groundedness", "labels": labels}} for labels in ("human", "feedback.thumbs")
+    ],
     ("GET", "/api/v1/jobs"): [{}],
     ("POST", "/api/v1/jobs"): [
         {"json": {"name": "theirs", "state": "removed"}},

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from groundtrace_collector.gating.gate_file import GateFileError
-from groundtrace_collector.gating.proving import read_calibrations, standing
+from groundtrace_collector.gating.proving import kept_calibrations, read_calibrations, standing
 from groundtrace_evaluators.calibration import calibrate
 from groundtrace_evaluators.score import Score, Status
 
@@ -73,3 +74,21 @@ def test_a_calibration_that_cannot_be_read_is_named(tmp_path: Path, content: str
 
     with pytest.raises(GateFileError, match=r"gate\.calibrations: .*c\.json"):
         read_calibrations(["c.json"], tmp_path)
+
+
+def test_a_calibration_that_the_collector_keeps_holds_for_its_project_and_stands_over_that_of_all(
+    tmp_path: Path,
+) -> None:
+    calibration = asdict(read_calibrations([_calibration_file(tmp_path)], tmp_path)[0])
+    kept = [
+        {"project": "shop", "calibration": calibration | {"threshold": 0.6}},
+        {"project": None, "calibration": calibration},
+        {"project": "library", "calibration": calibration},
+    ]
+
+    own = kept_calibrations(kept, [{"project": "shop"}, {"project": "shop"}])
+    mixed = kept_calibrations(kept, [{"project": "shop"}, {"project": "library"}])
+
+    assert [each.threshold for each in own] == [calibration["threshold"], 0.6]
+    assert len(mixed) == 1
+    assert standing("fail_rate:groundedness", [_listed(project="shop")], own).proven

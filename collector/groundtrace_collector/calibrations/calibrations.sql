@@ -1,0 +1,3 @@
+SELECT Project, Labels, Calibration, CreatedAt
+FROM calibrations FINAL
+ORDER BY Evaluator, EvaluatorVersion, Method, Project

@@ -1,0 +1,1 @@
+SELECT Project, TraceId, Value, Label, Seq FROM feedback FINAL WHERE Name = {label_name:String}
