@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 _LISTS: Final = ("traces", "scores", "feedback", "spans", "documents", "jobs", "saved", "evaluations")
 _PARTS: Final = ("value", "low", "high", "n")
+_JUDGED: Final = ("paired", "wins", "losses", "ties", "detectable", "p_value", "verdict")
 
 
 def to_pandas(result: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> "pd.DataFrame":
@@ -66,6 +67,6 @@ def _compare_rows(result: Mapping[str, Any]) -> list[dict[str, Any]]:
                 for part in _PARTS:
                     column = side if part == "value" else f"{side}.{part}"
                     row[column] = (metric.get(side) or {}).get(part)
-            row.update({key: metric.get(key) for key in ("paired", "verdict")})
+            row.update({key: metric.get(key) for key in _JUDGED})
             table.append(row)
     return table

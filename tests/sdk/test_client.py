@@ -249,7 +249,8 @@ def test_answers_become_rows(result: Any, table: list[dict[str, object]]) -> Non
 
 
 def test_a_comparison_has_a_row_for_each_cohort_and_metric() -> None:
-    part = {"base": METRIC, "candidate": METRIC, "difference": None, "paired": True, "verdict": "better"}
+    judged = {"paired": True, "wins": 20, "losses": 4, "ties": 1, "detectable": 0.02, "verdict": "better"}
+    part = {"base": METRIC, "candidate": METRIC, "difference": None, **judged}
 
     (row,) = rows(
         {"by": "e", "base": "a", "candidate": "b", "cohorts": [{"key": "*", "metrics": {"mrr": part}}]}
@@ -259,7 +260,7 @@ def test_a_comparison_has_a_row_for_each_cohort_and_metric() -> None:
     assert row["metric"] == "mrr"
     assert row["candidate"] == 0.5
     assert row["difference"] is None
-    assert row["verdict"] == "better"
+    assert {name: row[name] for name in judged} == judged
 
 
 def test_what_holds_no_table_is_an_error() -> None:

@@ -32,7 +32,9 @@ def command(
 ) -> None:
     """Compare two values of a dimension, cohort by cohort.
 
-    Without --until the verdicts stay valid however often you look.
+    `won/lost/tied` counts the pairs in which the candidate is better, worse and equal; `detects` is the smallest
+    difference that so many traces show in 80 of 100 cases. Without --until the verdicts stay valid however often
+    you look.
     """
     params = {
         "by": by,
@@ -49,7 +51,7 @@ def command(
         reading.print_json(answer)
         return
     table.show(
-        ["cohort", "metric", base, candidate, "difference", "n", "verdict"],
+        ["cohort", "metric", base, candidate, "difference", "n", "won/lost/tied", "detects", "verdict"],
         [
             [
                 row["key"] or "(none)",
@@ -58,6 +60,8 @@ def command(
                 table.interval(each["candidate"]),
                 table.interval(each["difference"]),
                 f"{each['difference']['n']} {'pairs' if each['paired'] else 'traces'}",
+                "" if each["wins"] is None else f"{each['wins']}/{each['losses']}/{each['ties']}",
+                each["detectable"],
                 each["verdict"],
             ]
             for row in answer["cohorts"]

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from groundtrace_collector.pages import formats
+from groundtrace_collector.query.metrics import Form
+from groundtrace_collector.query.metrics import metric as metric_of
 
 _COUNTS = ("traces", "spans")
 _VERDICTS = {"better": "good", "worse": "bad", "no difference": "", "insufficient data": "faint"}
@@ -42,9 +45,13 @@ class Change:
     """``good``, ``bad``, ``faint`` or empty: how the verdict is coloured, never what it says."""
     difference: str
     range: str
-    base: str
-    candidate: str
+    sides: str
+    """Base → candidate; empty for a measure that only a pair has."""
     n: str
+    outcomes: str
+    """How many pairs the candidate won, lost and tied; empty where they are not counted."""
+    detects: str
+    """What could have been seen; empty where a difference was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,21 +93,33 @@ def cell(metric: str, value: Value, on: Scale) -> Cell:
 
 def change(metric: str, compared: Mapping[str, Any]) -> Change:
     """A metric of the API's comparison."""
-    shown, difference = unit(metric), compared["difference"]
-    base, candidate = compared["base"], compared["candidate"]
+    difference, base, candidate = compared["difference"], compared["base"], compared["candidate"]
+    of_pairs = metric_of(metric).form is Form.PAIR
+    shown, signed = unit(metric), unit(metric) if of_pairs else partial(_signed, metric)
     known = None not in (difference["low"], difference["high"])
     counts = f"{formats.number(base['n'])} and {formats.number(candidate['n'])} traces"
     return Change(
         verdict=compared["verdict"] or "",
         tone=_VERDICTS.get(compared["verdict"], ""),
-        difference=_signed(metric, difference["value"]),
-        range=f"{_signed(metric, difference['low'])} to {_signed(metric, difference['high'])}"
-        if known
-        else "",
-        base=shown(base["value"]),
-        candidate=shown(candidate["value"]),
+        difference=signed(difference["value"]),
+        range=f"{signed(difference['low'])} to {signed(difference['high'])}" if known else "",
+        sides="" if of_pairs else f"{shown(base['value'])} → {shown(candidate['value'])}",
         n=f"{formats.number(difference['n'])} pairs" if compared["paired"] else counts,
+        outcomes=_outcomes(compared),
+        detects="" if compared["verdict"] in ("better", "worse") else _size(metric, compared["detectable"]),
     )
+
+
+def _outcomes(compared: Mapping[str, Any]) -> str:
+    """In words, what did not happen left out.
+
+    >>> _outcomes({"wins": 20, "losses": 3, "ties": 0}), _outcomes({"wins": None})
+    ('won 20, lost 3', '')
+    """
+    if compared["wins"] is None:
+        return ""
+    counts = (("won", compared["wins"]), ("lost", compared["losses"]), ("tied", compared["ties"]))
+    return ", ".join(f"{word} {formats.number(count)}" for word, count in counts if count)
 
 
 def unit(metric: str) -> Callable[[float | None], str]:
@@ -135,5 +154,10 @@ def _signed(metric: str, value: float | None) -> str:
     """A difference with its sign; of rates in percentage points."""
     if value is None:
         return formats.NOTHING
-    size = unit(metric)(abs(value)).replace(" %", " pp")
+    size = _size(metric, value)
     return f"+{size}" if value > 0 else f"−{size}" if value < 0 else size  # noqa: RUF001 - a minus sign, as wide as the plus
+
+
+def _size(metric: str, value: float | None) -> str:
+    """How large a difference is; empty without one."""
+    return "" if value is None else unit(metric)(abs(value)).replace(" %", " pp")

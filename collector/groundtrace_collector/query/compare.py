@@ -16,6 +16,7 @@ from groundtrace_collector.query.dimensions import Dimension, dimension
 from groundtrace_collector.query.errors import QueryError
 from groundtrace_collector.query.filters import Selection, TraceFilter, selection_of
 from groundtrace_collector.query.metrics import Form, Metric, parse_metrics
+from groundtrace_collector.query.sums import NO_PAIRS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -116,9 +117,8 @@ def _comparisons(
     def one(metric: Metric, key: Key) -> Comparison:
         if metric.form is Form.PAIR or (metric in in_pairs and key in paired):
             row = pairs.get(key)
-            return compare_paired(
-                metric, row[f"s{in_pairs.index(metric)}"] if row else (0,) * 7, watched=watched
-            )
+            sums = row[f"s{in_pairs.index(metric)}"] if row else NO_PAIRS
+            return compare_paired(metric, sums, watched=watched)
         rows, order = (clusters, clustered) if metric in clustered else (sides, plain)
         both = [rows.get((key, side)) for side in (0, 1)]
         name = f"s{order.index(metric)}"

@@ -45,17 +45,32 @@ class Comparison:
     candidate: Value
     difference: Difference
     paired: bool
+    higher: int = 0
+    """Pairs in which the candidate's value is higher."""
+    lower: int = 0
 
     @property
     def sufficient(self) -> bool:
         """Whether there is enough to judge by."""
         return min(self.base.n, self.candidate.n) >= MIN_N and self.difference.p_value is not None
 
+    @property
+    def outcomes(self) -> tuple[int, int, int] | tuple[None, None, None]:
+        """Pairs in which the candidate is better, worse and equal; None where there are none to be counted."""
+        if not self.paired or self.metric.direction is None:
+            return None, None, None
+        wins, losses = self.higher, self.lower
+        if self.metric.direction == "lower":
+            wins, losses = losses, wins
+        return wins, losses, self.difference.value.n - wins - losses
+
 
 def compare_paired(metric: Metric, sums: Sequence[Any], *, watched: bool) -> Comparison:
     """A rate or mean over pairs: ``sums`` as `sums.pair_sums` orders them. Pure."""
     n = int(sums[0])
-    base, base_squares, candidate, candidate_squares, total, squares = (float(each or 0) for each in sums[1:])
+    base, base_squares, candidate, candidate_squares, total, squares = (
+        float(each or 0) for each in sums[1:7]
+    )
     if metric.form is Form.PAIR:
         neither = nothing(n)
         measured = paired_means(n, total, squares, watched=watched)
@@ -68,6 +83,8 @@ def compare_paired(metric: Metric, sums: Sequence[Any], *, watched: bool) -> Com
         candidate=one(_of_pairs(n, candidate, candidate_squares)),
         difference=difference(n, total, squares, watched=watched),
         paired=True,
+        higher=int(sums[7]),
+        lower=int(sums[8]),
     )
 
 
@@ -109,11 +126,16 @@ def judge(compared: Mapping[Key, Comparison]) -> dict[Key, dict[str, Any]]:
 
 
 def _as_json(each: Comparison, p_value: float | None) -> dict[str, Any]:
+    wins, losses, ties = each.outcomes
     return {
         "base": each.base.as_json(),
         "candidate": each.candidate.as_json(),
         "difference": each.difference.value.as_json(),
         "paired": each.paired,
+        "wins": wins,
+        "losses": losses,
+        "ties": ties,
+        "detectable": each.difference.detectable if each.metric.direction else None,
         "p_value": p_value,
         "verdict": verdict(each, p_value),
     }

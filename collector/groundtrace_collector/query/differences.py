@@ -7,20 +7,28 @@ Sources, by function:
   intervals; `mover` is the general form.
 - `paired_rates`: Bonett and Price, Adjusted Wald confidence interval for a difference of binomial proportions
   based on paired data, Journal of Educational and Behavioral Statistics 37, 2012: one pair added each way.
+- `detectable`: Bloom, Minimum detectable effects, Evaluation Review 19, 1995: the standard error times the sum of
+  the distances that the test and the power ask for. `detectable_rates`: the same with the standard error that the
+  difference itself brings about, as Fleiss, Statistical Methods for Rates and Proportions, 2nd ed., 1981, ch. 3.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
-from groundtrace_collector.query.intervals import Law, Quantile, Sums, Value, nothing, wilson
+from groundtrace_collector.query.intervals import Law, Quantile, Sums, Value, nothing, student, wilson
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from groundtrace_collector.query.intervals import Bounds
+
+POWER = 0.8
+"""With which a difference of the size stated as detectable is found."""
+_Z_POWER = NormalDist().inv_cdf(POWER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +38,8 @@ class Difference:
     value: Value
     p_value: float | None
     """None where there is no interval."""
+    detectable: float | None = None
+    """The smallest true difference that is found in 80 % of such samples, either way; before correction."""
 
 
 def mean_difference(base: Sums, candidate: Sums, *, watched: bool) -> Difference:
@@ -69,7 +79,7 @@ def paired_rates(n: int, total: float, squares: float, *, watched: bool) -> Diff
     centre = total / more
     variance = max(0.0, (squares + 2) / more - centre**2) / more
     difference = _symmetric(total / n, centre, variance, n, Law(watched=n if watched else None))
-    return Difference(value=_within(difference.value, -1.0, 1.0), p_value=difference.p_value)
+    return replace(difference, value=_within(difference.value, -1.0, 1.0))
 
 
 def _symmetric(value: float, centre: float, variance: float, n: int, law: Law) -> Difference:
@@ -77,7 +87,39 @@ def _symmetric(value: float, centre: float, variance: float, n: int, law: Law) -
     reach = law.critical() * error if error else 0.0
     distance = abs(centre) / error if error else (math.inf if centre else 0.0)
     interval = Value(value=value, low=centre - reach, high=centre + reach, n=n)
-    return Difference(value=interval, p_value=law.p_value(distance))
+    return Difference(value=interval, p_value=law.p_value(distance), detectable=detectable(error, law))
+
+
+def detectable(error: float, law: Law) -> float | None:
+    """The smallest detectable difference of an estimate with this standard error; None where it is 0 or no number.
+
+    >>> round(detectable(1.0, Law()), 2)
+    2.8
+    """
+    size = _distance(law) * error
+    return size if 0 < size < math.inf else None
+
+
+def _distance(law: Law) -> float:
+    """Standard errors between no difference and one that is detected with the power stated."""
+    return law.critical() + student(_Z_POWER, law.df)
+
+
+def detectable_rates(rate: float, n_base: float, n_candidate: float, law: Law) -> float | None:
+    """The smallest detectable change of a rate, in the direction in which it is harder to find.
+
+    Solves d = z sqrt(p (1 - p) / n_base + (p + d) (1 - p - d) / n_candidate). None where no such rate exists.
+
+    >>> round(detectable_rates(0.1, 680, 680, Law()), 3)
+    0.05
+    """
+    z2 = _distance(law) ** 2
+    if not math.isfinite(z2):
+        return None
+    spread = z2 * rate * (1 - rate) * (1 / n_base + 1 / n_candidate)
+    a, b = 1 + z2 / n_candidate, z2 * abs(1 - 2 * rate) / n_candidate
+    change = (b + math.sqrt(b * b + 4 * a * spread)) / (2 * a)
+    return change if 0 < change <= max(rate, 1 - rate) else None
 
 
 def _within(value: Value, low: float, high: float) -> Value:
@@ -104,7 +146,9 @@ def newcombe(base: Sums, candidate: Sums, *, watched: bool) -> Difference:
     low, high = bounds(law.critical())
     value = rates[1] - rates[0]
     return Difference(
-        value=Value(value=value, low=low, high=high, n=n), p_value=law.p_value(_crossing(value, bounds))
+        value=Value(value=value, low=low, high=high, n=n),
+        p_value=law.p_value(_crossing(value, bounds)),
+        detectable=detectable_rates(rates[0], *sizes, law),
     )
 
 
@@ -139,6 +183,7 @@ def quantile_difference(base: Quantile, candidate: Quantile, *, watched: bool) -
     return Difference(
         value=Value(value=value, low=low, high=high, n=n),
         p_value=None if low is None and high is None else law.p_value(distance),
+        detectable=None if low is None or high is None else detectable((high - low) / 2 / critical, law),
     )
 
 

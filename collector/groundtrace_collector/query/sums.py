@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 # steps of an eighth: an interval is at most that much wider than with the exact ranks.
 _SPREAD, _STEPS = 6, 48
 
+NO_PAIRS = (0,) * 9
+"""`pair_sums` where there is no pair."""
+
 
 def trace_sums(metrics: Sequence[Metric]) -> str:
     """Sums over independent traces."""
@@ -76,7 +79,8 @@ def _within_pair(index: int, metric: Metric) -> str:
 
 
 def pair_sums(metrics: Sequence[Metric]) -> str:
-    """Over pairs with both sides: how many; sums and squares of base, of candidate, of their difference.
+    """Over pairs with both sides: how many; sums and squares of base, of candidate, of their difference; in how
+    many the candidate's is higher, and lower.
 
     Of a measure of the pair itself (`Form.PAIR`), its own sum and squares stand as the difference's.
     """
@@ -86,11 +90,12 @@ def pair_sums(metrics: Sequence[Metric]) -> str:
 def _pair_sum(index: int, metric: Metric) -> str:
     if metric.form is Form.PAIR:
         x = f"x{index}"
-        return _tuple(f"count({x})", "0", "0", "0", "0", f"sum({x})", f"sum({x} * {x})")
+        return _tuple(f"count({x})", "0", "0", "0", "0", f"sum({x})", f"sum({x} * {x})", "0", "0")
     b, c = f"b{index}", f"c{index}"
     both = f"ifNull(isFinite({b}) AND isFinite({c}), 0)"
     sums = (b, f"{b} * {b}", c, f"{c} * {c}", f"{c} - {b}", f"({c} - {b}) * ({c} - {b})")
-    return _tuple(f"countIf({both})", *(f"sumIf({each}, {both})" for each in sums))
+    orders = (f"countIf({both} AND {c} {order} {b})" for order in (">", "<"))
+    return _tuple(f"countIf({both})", *(f"sumIf({each}, {both})" for each in sums), *orders)
 
 
 def _named(prefix: str, parts: Iterable[str]) -> str:

@@ -87,9 +87,25 @@ async def test_a_comparison_gives_its_verdict_in_words(client: httpx.AsyncClient
 
     whole = table_rows(html, "content")[0]
     assert whole[0] == "All traces"
-    assert re.fullmatch(r"\+0\.600 better \+0\.\d+ to \+0\.\d+ 0\.260 → 0\.860 · 25 pairs", whole[1])
+    assert re.fullmatch(r"\+0\.600 better \+0\.\d+ to \+0\.\d+ 0\.260 → 0\.860 · 25 pairs won 25", whole[1])
     assert whole[2].startswith("insufficient data 120 ms → 120 ms")
     assert "billing" in html
+
+
+@pytest.mark.usefixtures("encoders")
+async def test_a_comparison_without_a_difference_says_what_it_could_have_seen(
+    client: httpx.AsyncClient,
+) -> None:
+    asked = BY_ENCODER | {"metrics": "error_rate, churn@5"}
+
+    html = (await client.get("/compare", params=asked)).text
+
+    whole = table_rows(html, "content")[0]
+    assert re.fullmatch(
+        r"0.0 pp no difference −\d+\.\d pp to \+\d+\.\d pp 0.0 % → 0.0 % · 25 pairs tied 25 detects \d+\.\d pp or more",  # noqa: RUF001 - a minus sign
+        whole[1],
+    )
+    assert whole[2] == "0.000 0.000 to 0.000 25 pairs"
 
 
 @pytest.mark.usefixtures("encoders")

@@ -375,3 +375,43 @@ async def test_churn_goes_by_cohort_also_where_a_query_lies_in_two(store: Store)
 
     assert found["main"]["churn@5"]["difference"]["value"] == pytest.approx(6 / 30)
     assert found["side"]["churn@5"]["difference"]["n"] == 0
+
+
+async def test_pairs_are_won_lost_and_tied_by_the_metrics_direction(store: Store) -> None:
+    rows = []
+    for n in range(30):
+        change = 0 if n < 5 else 10 if n < 17 else -10
+        better = 0 if n < 5 else 1 if n < 17 else -1
+        rows += _pair(
+            n,
+            {"TokensPrompt": 100, "RetrievedIds": ["x", "a"]},
+            {"TokensPrompt": 100 + change, "RetrievedIds": [["x", "a"], ["a", "x"], ["x", "y"]][better]},
+            GoldIds=["a"],
+        )
+    await store.insert("traces", rows)
+
+    found = (await _compare(store, "tokens_prompt,mrr,p50_ms,traces,churn@2"))["*"]
+
+    outcomes = {name: (each["wins"], each["losses"], each["ties"]) for name, each in found.items()}
+    # More tokens are worse, a higher rank is better.
+    assert outcomes["tokens_prompt"] == (13, 12, 5)
+    assert outcomes["mrr"] == (12, 13, 5)
+    assert outcomes["p50_ms"] == outcomes["traces"] == outcomes["churn@2"] == (None, None, None)
+
+
+async def test_a_comparison_says_what_it_could_have_detected(store: Store) -> None:
+    rows: list[dict[str, Any]] = []
+    _families(rows, "many", 0, 0, 400)
+    _families(rows, "few", 0, 1_000, 25)
+    await store.insert("traces", rows)
+
+    fixed = await _compare(store, "tokens_prompt,traces", cohort="metadata.family")
+    watched = await _compare(store, "tokens_prompt", cohort="metadata.family", filter=TraceFilter())
+
+    for key, n in (("many", 400), ("few", 25)):
+        each = fixed[key]["tokens_prompt"]
+        law = stats.t(n - 1)
+        error = (each["difference"]["high"] - each["difference"]["low"]) / 2 / law.ppf(0.975)
+        assert each["detectable"] == pytest.approx((law.ppf(0.975) + law.ppf(0.8)) * error)
+        assert watched[key]["tokens_prompt"]["detectable"] > each["detectable"]
+    assert fixed["*"]["traces"]["detectable"] is None

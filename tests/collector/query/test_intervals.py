@@ -14,6 +14,8 @@ from scipy import stats
 
 from groundtrace_collector.query.differences import (
     Difference,
+    detectable,
+    detectable_rates,
     mean_difference,
     newcombe,
     paired_means,
@@ -244,6 +246,27 @@ def test_a_watched_interval_is_wider_than_a_fixed_one_at_every_size() -> None:
         law = Law(watched=n)
         assert law.critical() > fixed + 0.9
         assert law.p_value(law.critical()) == pytest.approx(ALPHA)
+
+
+# The sizes per arm of two-sided tests at 5 % with 80 % power: Fleiss 1981, unpooled, without continuity correction.
+@pytest.mark.parametrize(
+    ("rate", "n", "change"),
+    [(0.05, 423, 0.05), (0.05, 2_198, 0.02), (0.1, 680, 0.05), (0.1, 3_834, 0.02), (0.2, 1_091, 0.05)],
+)
+def test_a_detectable_change_of_a_rate_is_the_one_its_sample_size_is_planned_for(
+    rate: float, n: int, change: float
+) -> None:
+    for either in (rate, 1 - rate):
+        assert detectable_rates(either, n, n, Law()) == pytest.approx(change, rel=0.015)
+
+
+def test_nothing_can_be_said_to_be_detectable_by_a_handful_or_without_spread() -> None:
+    assert detectable_rates(0.5, 3, 3, Law()) is None
+    assert detectable(0.0, Law()) is None
+    assert detectable(1.0, Law(watched=0)) is None
+    assert newcombe(_sums([0] * 100), _sums([0] * 100), watched=False).detectable == pytest.approx(
+        0.073, abs=1e-3
+    )
 
 
 # --- simulations, seeded ----------------------------------------------------------------------------------
