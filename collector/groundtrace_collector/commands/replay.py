@@ -11,7 +11,7 @@ import click
 from groundtrace_collector.commands import reading, table
 
 if TYPE_CHECKING:
-    from groundtrace_collector.replay.report import Report, TwoByTwoReport
+    from groundtrace_collector.replay.report import Cohort, Report, TwoByTwoReport
 
 
 def _cut_offs(context: click.Context, option: click.Parameter, text: str) -> tuple[int, ...]:
@@ -156,12 +156,26 @@ def _show_effects(report: TwoByTwoReport) -> None:
 
 
 def _show(report: Report) -> None:
-    """The comparison, then what changed among the neighbours, then the encoders."""
+    """The comparison, then what changed among the neighbours, the encoders, and what it comes to."""
     _show_comparison(report)
     click.echo()
     _show_churn(report)
     click.echo()
     _show_encoders(report)
+    click.echo(f"{report.candidate.name} against {report.base.name}, {report.dataset.rows} rows", err=True)
+    for verdict in ("better", "worse"):
+        click.echo(f"{verdict}: {_with_verdict(report, verdict) or 'nowhere'}", err=True)
+
+
+def _with_verdict(report: Report, verdict: Literal["better", "worse"]) -> str:
+    """The cohorts that have it, each with its measures."""
+    found = {
+        each.key: [name for name, measured in each.metrics.items() if measured.verdict == verdict]
+        for each in report.cohorts
+    }
+    return "; ".join(
+        f"{table.clean(key) or '(none)'} ({', '.join(names)})" for key, names in found.items() if names
+    )
 
 
 def _show_comparison(report: Report) -> None:
@@ -197,7 +211,7 @@ def _show_comparison(report: Report) -> None:
 
 def _show_churn(report: Report) -> None:
     table.show(
-        ["cohort", "churn", "value", "n", "noise of base", "noise of candidate"],
+        ["cohort", "churn", "value", "n", "noise of base", "noise of candidate", "gained", "lost"],
         [
             [
                 cohort.key or "(none)",
@@ -206,11 +220,18 @@ def _show_churn(report: Report) -> None:
                 each.n,
                 report.base.noise[metric].value,
                 report.candidate.noise[metric].value,
+                *_judged(cohort, metric),
             ]
             for cohort in report.cohorts
             for metric, each in cohort.churn.items()
         ],
     )
+
+
+def _judged(cohort: Cohort, metric: str) -> tuple[int | None, int | None]:
+    """Relevant documents that only the candidate, and only the base, has among the first K of `churn@K`."""
+    judged = cohort.judged.get(metric.removeprefix("churn@"))
+    return (judged.gained, judged.lost) if judged else (None, None)
 
 
 def _show_encoders(report: Report) -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 MAX_CELL = 200
+_NOTHING = 1e-12
 
 
 def show(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None) -> None:
@@ -48,14 +49,16 @@ def clean(cell: object) -> str:
 
 
 def number(value: float | None) -> str:
-    """Four digits that matter.
+    """Four digits that matter; what the order of a sum leaves of nothing is 0.
 
-    >>> number(12345.678), number(0.000123456), number(3.0), number(None)
-    ('12346', '0.0001235', '3', '')
+    >>> number(12345.678), number(0.000123456), number(3.0), number(-1e-17), number(None)
+    ('12346', '0.0001235', '3', '0', '')
     """
     if value is None:
         return ""
-    if value == 0 or not math.isfinite(value):
+    if abs(value) < _NOTHING:
+        return "0"
+    if not math.isfinite(value):
         return f"{value:g}"
     return f"{value:.0f}" if abs(value) >= 1_000 else f"{value:.4g}"
 

@@ -119,7 +119,10 @@ def _print(results: "Results", collector: RunningCollector, options: Options) ->
 
 def _stay(collector: RunningCollector) -> None:
     """Return at Ctrl-C; raise GroundtraceError when the collector ends by itself."""
-    _say(f"\nThe collector stays up at {collector.url} until Ctrl-C; its store is kept.")
+    _say(
+        f"\nThe collector stays up at {collector.url} until Ctrl-C; its store is kept. To ask it from another terminal:"
+    )
+    _say(f"export GROUNDTRACE_URL={collector.url}")
     try:
         while True:
             collector.check()
