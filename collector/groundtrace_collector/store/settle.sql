@@ -102,9 +102,10 @@ SELECT
     -- Without a retriever the last embedding is the one.
     minIf(toUnixTimestamp64Nano(Timestamp) + toInt64(Duration), Kind = 'RETRIEVER' AND NOT Shadow) AS FirstRetrievedNs,
     countIf(Kind = 'RETRIEVER' AND NOT Shadow) > 0 AS HasRetriever,
-    arraySort(x -> x.1, groupArrayIf((toUnixTimestamp64Nano(Timestamp), Model),
+    arraySort(x -> x.1, groupArrayIf((toUnixTimestamp64Nano(Timestamp), Model, SpanId),
         Kind = 'EMBEDDING' AND Model != '' AND NOT Shadow AND NOT Indexing AND CacheHit IS NULL)) AS Embeddings,
-    arrayLast(x -> NOT HasRetriever OR x.1 <= FirstRetrievedNs, Embeddings).2 AS Encoder,
+    arrayLast(x -> NOT HasRetriever OR x.1 <= FirstRetrievedNs, Embeddings) AS Embedding,
+    Embedding.2 AS Encoder,
     arrayDistinct(arraySort(x -> x.1, groupArrayIf((Timestamp, Model), Kind = 'EMBEDDING' AND Model != '' AND NOT Indexing)).2) AS Encoders,
     argMaxIf(Model, Timestamp, Kind = 'RERANKER' AND NOT Shadow AND Model != '') AS Reranker,
     -- A number costs less to compare than a pair: calls before the rest, then by time.
@@ -227,13 +228,61 @@ FROM
 )
 GROUP BY Project, TraceId;
 
+-- Of traces whose gold documents are known, how the retriever's scores tell them from the best of the others, and
+-- the space that the scores lie in. Where the retriever does not say what a high score is, the order tells:
+-- distances rise from the best on. A gold document counts at its first place.
+CREATE OR REPLACE TEMPORARY TABLE margins
+(
+    Project String, TraceId String, Margin Nullable(Float64), MarginAuroc Nullable(Float64), MarginSpace String
+)
+ENGINE = Memory;
+
+INSERT INTO margins
+WITH
+    spaces AS
+    (
+        SELECT Project, TraceId, SpanId, SpanAttributes['retrieval.score_sense'] AS Sense, SpanAttributes['embedding.fingerprint'] AS Fingerprint
+        FROM otel_traces
+        WHERE Timestamp >= (SELECT min(FirstSpanAt) FROM settling WHERE notEmpty(GoldIds))
+            AND Timestamp <= (SELECT max(LastSpanAt) FROM settling WHERE notEmpty(GoldIds))
+            AND (Project, TraceId, SpanId) IN (
+                SELECT Project, TraceId, arrayJoin([LastRetriever, Embedding.3]) FROM settling WHERE notEmpty(GoldIds))
+        LIMIT 1 BY Project, TraceId, SpanId
+    )
+SELECT
+    Project, TraceId,
+    arrayAvg(OfGold) - Best AS Margin,
+    arrayAvg(arrayMap(score -> if(score = Best, 0.5, score > Best), OfGold)) AS MarginAuroc,
+    concat(firstNonDefault(Fingerprint, Encoder), if(IsDistance, ' (distance)', '')) AS MarginSpace
+FROM
+(
+    SELECT
+        trace.Project AS Project, trace.TraceId AS TraceId, trace.Encoder AS Encoder, encoder.Fingerprint AS Fingerprint,
+        arraySort(x -> x.3, arrayFilter(x -> x.1 = LastRetriever AND x.2 = 'retrieved' AND ifNull(isFinite(x.5), false), document.List)) AS Listed,
+        arrayMap(x -> assumeNotNull(x.5), Listed) AS Scores,
+        if(retriever.Sense != '', retriever.Sense = 'distance',
+            arraySum(step -> toInt64(step > 0) - toInt64(step < 0), arrayDifference(Scores)) > 0) AS IsDistance,
+        arrayMap(score -> if(IsDistance, -score, score), Scores) AS Nearness,
+        arrayFilter((score, id, place) -> has(GoldIds, id) AND indexOf(Listed.4, id) = place, Nearness, Listed.4, arrayEnumerate(Listed)) AS OfGold,
+        arrayFilter((score, id) -> NOT has(GoldIds, id), Nearness, Listed.4) AS OfOthers,
+        arrayMax(OfOthers) AS Best
+    FROM (SELECT Project, TraceId, GoldIds, Encoder, LastRetriever, Embedding.3 AS EncoderSpanId FROM settling WHERE notEmpty(GoldIds)) AS trace
+    LEFT ANY JOIN (SELECT * FROM documents WHERE (Project, TraceId) IN (SELECT Project, TraceId FROM settling WHERE notEmpty(GoldIds))) AS document
+        ON trace.Project = document.Project AND trace.TraceId = document.TraceId
+    LEFT ANY JOIN spaces AS retriever
+        ON trace.Project = retriever.Project AND trace.TraceId = retriever.TraceId AND trace.LastRetriever = retriever.SpanId
+    LEFT ANY JOIN spaces AS encoder
+        ON trace.Project = encoder.Project AND trace.TraceId = encoder.TraceId AND trace.EncoderSpanId = encoder.SpanId
+)
+WHERE notEmpty(OfGold) AND notEmpty(OfOthers);
+
 INSERT INTO traces
 (
     Project, TraceId, Version, LastSeq, LastArrivedAt, StartedAt, FirstSpanAt, LastSpanAt, DurationNs, Name, Service,
     Status, HasRoot, Incomplete, RootSpanId, SpanCount, Session, User, Query, Answer, QueryHash, InputHash,
     Encoder, Encoders, Reranker, LlmModel, PromptVersion, Route,
     TokensPrompt, TokensCompletion, TokensCacheRead, TokensCacheWrite, TokensReasoning, CostUsd, Metadata, Tags, SpanKinds, SpanNs,
-    ErrorTypes, RetrievedIds, ContextIds, RerankScores, GoldIds, DatasetRow, Retries, Fallback,
+    ErrorTypes, RetrievedIds, ContextIds, RerankScores, GoldIds, Margin, MarginAuroc, MarginSpace, DatasetRow, Retries, Fallback,
     CacheHit, CacheSimilarity, EmbeddedTexts, EmbeddingNs
 )
 WITH
@@ -253,7 +302,7 @@ SELECT
     Retrieved.4,
     Context.4,
     arrayMap(x -> assumeNotNull(x), arrayFilter(x -> isNotNull(x), Reranked.5)),
-    GoldIds, DatasetRow, Retries, Fallback, CacheHit, CacheSimilarity, EmbeddedTexts, EmbeddingNs
+    GoldIds, Margin, MarginAuroc, MarginSpace, DatasetRow, Retries, Fallback, CacheHit, CacheSimilarity, EmbeddedTexts, EmbeddingNs
 FROM
 (
     SELECT
@@ -263,9 +312,11 @@ FROM
         document.WithText AS WithText,
         arraySort(x -> x.3, arrayFilter(x -> x.2 = 'retrieved' AND x.1 = LastRetriever, document.List)) AS Retrieved,
         arraySort(x -> x.3, arrayFilter(x -> x.2 = 'rerank_out' AND x.1 = LastReranker, document.List)) AS Reranked,
-        if(notEmpty(Reranked), Reranked, Retrieved) AS Context
+        if(notEmpty(Reranked), Reranked, Retrieved) AS Context,
+        margin.Margin AS Margin, margin.MarginAuroc AS MarginAuroc, margin.MarginSpace AS MarginSpace
     FROM settling AS trace
     LEFT ANY JOIN texts AS query ON trace.Project = query.Project AND trace.TraceId = query.TraceId AND trace.QuerySpanId = query.SpanId
     LEFT ANY JOIN texts AS answer ON trace.Project = answer.Project AND trace.TraceId = answer.TraceId AND trace.AnswerSpanId = answer.SpanId
     LEFT ANY JOIN documents AS document ON trace.Project = document.Project AND trace.TraceId = document.TraceId
+    LEFT ANY JOIN margins AS margin ON trace.Project = margin.Project AND trace.TraceId = margin.TraceId
 );

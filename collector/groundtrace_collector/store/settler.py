@@ -24,7 +24,8 @@ COMMITS_AT_ONCE = 16  # bounds the memory of one settling to some 16 commits' sp
 OVERLAP_US = 60_000_000
 _PACKAGE = "groundtrace_collector.store"
 _PRICED = "{price_model:"  # what a statement binds that needs the prices of the spans' models
-_TEMPORARY = ("touched", "spans", "covered", "settling", "texts", "documents")
+_OF_GOLD = "INSERT INTO margins"  # costs a fifth of a settling, and most traces name no gold documents
+_TEMPORARY = ("touched", "spans", "covered", "settling", "texts", "documents", "margins")
 
 
 class Settler:
@@ -171,10 +172,13 @@ def settle(driver: Driver, seqs: Sequence[int], *, version: int, prices: PriceTa
     parameters: dict[str, object] = {
         "seqs": list(seqs), "first_seq": min(seqs), "last_seq": max(seqs), "version": version,
     }  # fmt: skip
+    gold = False
     for text in split_statements(statement(_PACKAGE, "settle")):
         if _PRICED in text:
-            models = driver.query(statement(_PACKAGE, "models"))
-            parameters |= prices.columns(row["Model"] for row in models)
-        driver.command(text, parameters)
+            (known,) = driver.query(statement(_PACKAGE, "known_of_spans"))
+            parameters |= prices.columns(known["Models"])
+            gold = bool(known["Gold"])
+        if gold or _OF_GOLD not in text:
+            driver.command(text, parameters)
     for table in _TEMPORARY:
         driver.command(f"DROP TEMPORARY TABLE IF EXISTS {table}")

@@ -19,6 +19,7 @@ from groundtrace_collector.store.settler import Settler, settle
 from groundtrace_collector.store.store import Store
 from tests.collector.conftest import Send
 from tests.collector.otlp import new_trace_id
+from tests.collector.rows import trace_id as trace_id_of
 
 ROOT, CHILD, GRANDCHILD = "aa" * 8, "bb" * 8, "cc" * 8
 DAY_NS = 86_400 * 10**9
@@ -326,6 +327,59 @@ async def test_the_context_is_the_rerankers_choice_with_the_retrievers_text(
         hashes.append(row[4])
 
     assert hashes[0] != hashes[1], "other text in the same document is other input"
+
+
+SEARCHED = (("g1", 0.75, ""), ("x", 0.5, ""), ("g2", 0.25, ""), ("g1", 0.125, ""), ("y", 0.0625, ""))
+FAR = tuple((name, 1 - score, text) for name, score, text in SEARCHED)
+SPACE = {"embedding.fingerprint": "f1"}
+DISTANCE, SIMILARITY = ({"retrieval.score_sense": sense} for sense in ("distance", "similarity"))
+
+
+MARGINS: dict[
+    str, tuple[Sequence[tuple[str, Any, str]], list[str], dict[str, str], dict[str, str], object]
+] = {
+    "falling scores are similarities": (SEARCHED, ["g1", "g2"], {}, SPACE, (0.0, 0.5, "f1")),
+    "without a fingerprint the encoder is the space": (
+        SEARCHED,
+        ["g1"],
+        SIMILARITY,
+        {},
+        (0.25, 1.0, "minilm@2"),
+    ),
+    "rising scores are distances": (FAR, ["g1"], {}, SPACE, (0.25, 1.0, "f1 (distance)")),
+    "distances as it says": (FAR, ["g1"], DISTANCE, SPACE, (0.25, 1.0, "f1 (distance)")),
+    "what is said, not the order": (FAR, ["g1"], SIMILARITY, SPACE, (-0.6875, 0.0, "f1")),
+    "a tie is a half": ((("x", 0.5, ""), ("g1", 0.5, "")), ["g1"], SIMILARITY, SPACE, (0.0, 0.5, "f1")),
+    "no gold ids": (SEARCHED, [], {}, SPACE, (None, None, "")),
+    "no gold document retrieved": (SEARCHED, ["z"], {}, SPACE, (None, None, "")),
+    "nothing but gold": (SEARCHED[:1], ["g1"], {}, SPACE, (None, None, "")),
+    "no number": ((("g1", "NaN", ""), ("x", 0.5, "")), ["g1"], {}, SPACE, (None, None, "")),
+}
+
+
+async def test_the_margin_is_gold_against_the_best_other_in_its_space(
+    send: Send, collector: Collector, now_ns: int
+) -> None:
+    spans: list[dict[str, Any]] = []
+    for name, (found, gold, retriever, encoder, _) in MARGINS.items():
+        trace = {"trace_id": trace_id_of(name), "parent_span_id": ROOT}
+        model = {"embedding.model_name": "minilm", "embedding.model_version": "2", **encoder}
+        spans += [
+            {"trace_id": trace_id_of(name), "span_id": ROOT, "name": name, "start_ns": now_ns,
+             "attributes": {"groundtrace.gold.document_ids": gold, "input.value": "who?"}},
+            {**trace, "kind": "EMBEDDING", "start_ns": now_ns + 1, "attributes": model},
+            {**trace, "kind": "RETRIEVER", "start_ns": now_ns + 2,
+             "attributes": {**documents("retrieval.documents", *found), **retriever}},
+            # Another space, after the retriever: not the one that was searched.
+            {**trace, "kind": "EMBEDDING", "start_ns": now_ns + 10**9,
+             "attributes": {"embedding.model_name": "late", "embedding.fingerprint": "f2"}},
+        ]  # fmt: skip
+    await send(spans)
+
+    rows = await collector.store.query("SELECT Name, Margin, MarginAuroc, MarginSpace FROM traces FINAL")
+
+    found_by_name = {row["Name"]: (row["Margin"], row["MarginAuroc"], row["MarginSpace"]) for row in rows}
+    assert found_by_name == {name: case[-1] for name, case in MARGINS.items()}
 
 
 async def test_errors_retries_and_caches_are_gathered(send: Send, collector: Collector, now_ns: int) -> None:

@@ -323,6 +323,11 @@ CREATE TABLE IF NOT EXISTS traces
     ContextIds Array(String) CODEC(ZSTD(1)),
     RerankScores Array(Float64) CODEC(ZSTD(1)),
     GoldIds Array(String) CODEC(ZSTD(1)),
+    -- Of traces whose gold documents are known, how the retriever's scores tell them from the best of the others,
+    -- and the space that these scores lie in: margins of two spaces are not to be compared.
+    Margin Nullable(Float64) CODEC(ZSTD(1)),
+    MarginAuroc Nullable(Float64) CODEC(ZSTD(1)),
+    MarginSpace LowCardinality(String) CODEC(ZSTD(1)),
     DatasetRow String CODEC(ZSTD(1)),
     Retries UInt32 CODEC(T64, ZSTD(1)),
     Fallback Bool CODEC(ZSTD(1)),
