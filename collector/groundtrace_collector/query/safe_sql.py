@@ -32,6 +32,9 @@ TABLES: dict[str, str] = {
     "scores": "SELECT * FROM scores FINAL",
     "feedback": "SELECT * FROM feedback FINAL",
     "ledger": "SELECT * FROM ledger FINAL",
+    "datasets": "SELECT * FROM datasets FINAL",
+    "dataset_members": "SELECT * FROM dataset_members FINAL",
+    "dataset_rows": "SELECT * FROM dataset_rows FINAL",
 }
 LONGEST_TEXT = 20_000
 

@@ -12,6 +12,7 @@ from groundtrace_collector.access.key import Role
 from groundtrace_collector.access.policy import is_of_all_projects
 from groundtrace_collector.app import ROUTED
 from groundtrace_collector.gate.bound import PROJECT_ATTRIBUTE, only_of
+from groundtrace_collector.query.safe_sql import TABLES
 from groundtrace_evaluators import get
 from tests.collector.access.conftest import PROTOBUF, SECRET, Door, bearer, spans_of
 from tests.collector.otlp import otlp_request
@@ -70,7 +71,7 @@ ASKED: dict[tuple[str, str], list[dict[str, Any]]] = {
     ("POST", "/api/v1/jobs/results"): [{"json": {"lease": "{lease}", "results": []}}],
     ("POST", "/api/v1/sql"): [
         {"json": {"sql": f"SELECT * FROM {table}"}}  # noqa: S608
-        for table in ("traces", "otel_traces", "retrieved_documents", "scores", "feedback", "ledger")
+        for table in TABLES
     ],
     ("GET", "/api/v1/cohorts/saved"): [{}],
     ("POST", "/api/v1/cohorts/saved"): [{"json": {"name": "theirs", "expression": "route = 'x'"}}],

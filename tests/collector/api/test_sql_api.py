@@ -5,6 +5,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from groundtrace_collector.datasets.row import Row
+from groundtrace_collector.datasets.shelf import Shelf
 from groundtrace_collector.errors import ApiError, StoreError
 from groundtrace_collector.query.user_sql import run_user_sql
 from groundtrace_collector.store.store import Store
@@ -20,10 +22,14 @@ async def _ask(client: httpx.AsyncClient, sql: str) -> httpx.Response:
 
 
 @pytest.fixture
-async def two_projects(send: Send) -> None:
+async def two_projects(send: Send, store: Store) -> None:
+    shelf = Shelf(store)
     for trace_id, project, query in ((TRACE, "mine", "my question"), (OTHER_TRACE, "other", SECRET)):
         attributes = {"openinference.project.name": project, "input.value": query, "metadata": '{"n": 1}'}
         await send([{"trace_id": trace_id, "kind": "CHAIN", "attributes": attributes}])
+        upload = shelf.open("golden")
+        await shelf.put(project, "golden", upload, [Row(query=query), Row(query=f"{query}?")])
+        await shelf.complete(project, "golden", upload, append=False, source=query)
 
 
 @pytest.mark.usefixtures("two_projects")
@@ -39,6 +45,24 @@ async def test_a_select_gives_columns_and_rows(client: httpx.AsyncClient) -> Non
             {"Query": SECRET, "Metadata": {"n": "1"}, "new": 1},
         ],
     }
+
+
+@pytest.mark.usefixtures("two_projects")
+async def test_the_rows_of_a_datasets_version_are_asked_in_sql(client: httpx.AsyncClient) -> None:
+    answer = await _ask(
+        client,
+        "SELECT d.Name, d.Version, r.Query, m.Digest AS Digest FROM datasets AS d"
+        " JOIN dataset_members AS m ON m.Project = d.Project AND m.Upload = d.Upload"
+        " JOIN dataset_rows AS r ON r.Project = m.Project AND r.Digest = m.Digest"
+        " WHERE d.Project = 'mine' ORDER BY m.Place",
+    )
+
+    rows = answer.json()["rows"]
+    assert [(row["Name"], row["Version"], row["Query"]) for row in rows] == [
+        ("golden", 1, "my question"),
+        ("golden", 1, "my question?"),
+    ]
+    assert rows[0]["Digest"] == Row(query="my question").digest
 
 
 async def test_an_answer_without_rows_is_an_answer(client: httpx.AsyncClient) -> None:

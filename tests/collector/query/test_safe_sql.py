@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from groundtrace_collector.errors import ApiError
-from groundtrace_collector.query.safe_sql import make_safe
+from groundtrace_collector.query.safe_sql import TABLES, make_safe
 from tests.collector.query.sql_escapes import FILTERED, REFUSED
 
 
@@ -30,7 +30,7 @@ def test_every_table_read_is_filtered_to_the_project(text: str) -> None:
     except ApiError:
         return
 
-    reads = sum(safe.statement.count(f'FROM "{table}"') for table in ("traces", "otel_traces", "scores"))
+    reads = sum(safe.statement.count(f'FROM "{table}"') for table in TABLES)
     assert safe.statement.count("{project: String}") >= reads
     assert safe.parameters == {"project": "mine"}
 
