@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from groundtrace_collector.commands import reading, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 
 @click.command()
@@ -33,8 +38,9 @@ def command(
     """Compare two values of a dimension, cohort by cohort.
 
     `won/lost/tied` counts the pairs in which the candidate is better, worse and equal; `detects` is the smallest
-    difference that so many traces show in 80 of 100 cases. Without --until the verdicts stay valid however often
-    you look.
+    difference that so many traces show in 80 of 100 cases. With --cohort, the rows `quality` and `mix` part the whole
+    difference: what changed within the cohorts, and what other traffic made of it. Without --until the verdicts
+    stay valid however often you look.
     """
     params = {
         "by": by,
@@ -53,18 +59,26 @@ def command(
     table.show(
         ["cohort", "metric", base, candidate, "difference", "n", "won/lost/tied", "detects", "verdict"],
         [
-            [
-                row["key"] or "(none)",
-                name,
-                table.interval(each["base"]),
-                table.interval(each["candidate"]),
-                table.interval(each["difference"]),
-                f"{each['difference']['n']} {'pairs' if each['paired'] else 'traces'}",
-                "" if each["wins"] is None else f"{each['wins']}/{each['losses']}/{each['ties']}",
-                each["detectable"],
-                each["verdict"],
-            ]
+            line
             for row in answer["cohorts"]
             for name, each in row["metrics"].items()
+            for line in _lines(row["key"], name, each)
         ],
     )
+
+
+def _lines(key: str, name: str, each: Mapping[str, Any]) -> Iterator[list[object]]:
+    """The metric's row; below the whole's, what part of the difference is quality and what is mix."""
+    yield [
+        key or "(none)",
+        name,
+        table.interval(each["base"]),
+        table.interval(each["candidate"]),
+        table.interval(each["difference"]),
+        f"{each['difference']['n']} {'pairs' if each['paired'] else 'traces'}",
+        "" if each["wins"] is None else f"{each['wins']}/{each['losses']}/{each['ties']}",
+        each["detectable"],
+        each["verdict"],
+    ]
+    for part, value in (each.get("parts") or {}).items():
+        yield [key, f"{name}, {part}", "", "", table.interval(value), "", "", "", ""]

@@ -52,6 +52,8 @@ class Change:
     """How many pairs the candidate won, lost and tied; empty where they are not counted."""
     detects: str
     """What could have been seen; empty where a difference was."""
+    parts: str
+    """Of the whole: quality and mix; empty where other traffic has no part in the difference."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +109,15 @@ def change(metric: str, compared: Mapping[str, Any]) -> Change:
         n=f"{formats.number(difference['n'])} pairs" if compared["paired"] else counts,
         outcomes=_outcomes(compared),
         detects="" if compared["verdict"] in ("better", "worse") else _size(metric, compared["detectable"]),
+        parts=_parts(metric, compared.get("parts")),
     )
+
+
+def _parts(metric: str, parts: Mapping[str, Value] | None) -> str:
+    if not parts or not parts["mix"]["value"]:
+        return ""
+    quality, mix = (_signed(metric, parts[name]["value"]) for name in ("quality", "mix"))
+    return f"quality {quality}, mix {mix}"
 
 
 def _outcomes(compared: Mapping[str, Any]) -> str:

@@ -8,24 +8,29 @@ clustered by session. Counts have no verdict; quantiles and ratios are always co
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from groundtrace_collector.query.compared_traces import ComparedTraces, Key, Sizes
+from groundtrace_collector.query.compared_traces import MAX_COHORTS, ComparedTraces, Key, Sizes
 from groundtrace_collector.query.comparison import Comparison, compare_paired, compare_sides, judge
 from groundtrace_collector.query.dimensions import Dimension, dimension
 from groundtrace_collector.query.errors import QueryError
 from groundtrace_collector.query.filters import Selection, TraceFilter, selection_of
 from groundtrace_collector.query.metrics import Form, Metric, parse_metrics
-from groundtrace_collector.query.sums import NO_PAIRS
+from groundtrace_collector.query.mix import NOBODY, Parts, parts_of_pairs, parts_of_sides, rest
+from groundtrace_collector.query.spaces import refuse_mixed_spaces
+from groundtrace_collector.query.sums import NO_PAIRS, sums_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from groundtrace_collector.query.intervals import Sums
     from groundtrace_collector.store.store import Store
 
 WHOLE = "*"
 _PAIRABLE = (Form.RATE, Form.MEAN)
-_CLUSTERED = (Form.RATE, Form.MEAN, Form.RATIO)
+_ADDITIVE = (Form.RATE, Form.MEAN, Form.RATIO)
+"""What sums of clusters and of cohorts make up."""
+_Place = TypeVar("_Place")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +57,7 @@ async def compare(store: Store, query: CompareQuery) -> dict[str, Any]:
     cohort = dimension(query.cohort, prefix="cohort") if query.cohort else None
     scores = [metric.score for metric in metrics if metric.score is not None]
     selection = _of_sides(await selection_of(store, query.filter, scores=scores), by, query)
+    await refuse_mixed_spaces(store, metrics, selection)
     sizes, compared = await store.reading(
         lambda driver: _compared(
             ComparedTraces(driver, selection, metrics, by, cohort), metrics, watched=not query.filter.until
@@ -108,20 +114,54 @@ def _comparisons(
         for metric in metrics
         if metric.form is not Form.PAIR and (metric not in in_pairs or len(paired) < len(sizes.cohorts))
     ]
-    clustered = [metric for metric in alone if sizes.sessions and metric.form in _CLUSTERED]
+    clustered = [metric for metric in alone if sizes.sessions and metric.form in _ADDITIVE]
     plain = [metric for metric in alone if metric not in clustered]
-    pairs = traces.pairs(in_pairs, sizes) if in_pairs else {}
-    sides = traces.sides(plain, sizes) if plain else {}
-    clusters = traces.clusters(clustered, sizes) if clustered else {}
+    pairs = _by_metric(traces.pairs, in_pairs, sizes)
+    sides = _by_metric(traces.sides, plain, sizes) | _by_metric(traces.clusters, clustered, sizes)
 
     def one(metric: Metric, key: Key) -> Comparison:
         if metric.form is Form.PAIR or (metric in in_pairs and key in paired):
-            row = pairs.get(key)
-            sums = row[f"s{in_pairs.index(metric)}"] if row else NO_PAIRS
-            return compare_paired(metric, sums, watched=watched)
-        rows, order = (clusters, clustered) if metric in clustered else (sides, plain)
-        both = [rows.get((key, side)) for side in (0, 1)]
-        name = f"s{order.index(metric)}"
-        return compare_sides(metric, *(row[name] if row else None for row in both), watched=watched)
+            return compare_paired(metric, pairs.get((metric.name, key), NO_PAIRS), watched=watched)
+        both = [sides.get((metric.name, (key, side))) for side in (0, 1)]
+        return compare_sides(metric, *both, watched=watched)
 
-    return {metric.name: judge({key: one(metric, key) for key in sizes.cohorts}) for metric in metrics}
+    answers = {}
+    for metric in metrics:
+        compared = {key: one(metric, key) for key in sizes.cohorts}
+        judged = judge(compared)
+        parts = _parts(compared[True, ""], sizes, sides, watched=watched)
+        judged[True, ""]["parts"] = parts.as_json() if parts else None
+        answers[metric.name] = judged
+    return answers
+
+
+def _by_metric(
+    read: Callable[[Sequence[Metric], Sizes], Mapping[_Place, Any]], metrics: Sequence[Metric], sizes: Sizes
+) -> dict[tuple[str, _Place], Any]:
+    """The sums of each metric by its name and their place: cohort, or cohort and side."""
+    rows = read(metrics, sizes) if metrics else {}
+    return {
+        (metric.name, place): row[f"s{index}"]
+        for place, row in rows.items()
+        for index, metric in enumerate(metrics)
+    }
+
+
+def _parts(
+    whole: Comparison, sizes: Sizes, sides: Mapping[tuple[str, tuple[Key, int]], Any], *, watched: bool
+) -> Parts | None:
+    """Quality and mix over the cohorts; None without cohorts, or where the metric has no parts."""
+    keys = [key for key in sizes.cohorts if key != (True, "")]
+    if not keys or whole.metric.form not in _ADDITIVE:
+        return None
+    if whole.paired:
+        return None if sizes.mixed else parts_of_pairs(whole.difference.value)
+
+    def of(key: Key, side: int) -> Sums:
+        found = sides.get((whole.metric.name, (key, side)))
+        return sums_of(found) if found else NOBODY
+
+    cohorts = [[of(key, side) for key in keys] for side in (0, 1)]
+    if len(keys) == MAX_COHORTS:
+        cohorts = [[*each, rest(of((True, ""), side), each)] for side, each in enumerate(cohorts)]
+    return parts_of_sides(*cohorts, watched=watched)

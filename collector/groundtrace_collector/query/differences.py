@@ -56,7 +56,7 @@ def mean_difference(base: Sums, candidate: Sums, *, watched: bool) -> Difference
         df=variance**2 / parts if parts else math.inf,
         watched=base.clusters + candidate.clusters if watched else None,
     )
-    return _symmetric(value, value, variance, n, law)
+    return symmetric(value, value, variance, n, law)
 
 
 def paired_means(n: int, total: float, squares: float, *, watched: bool) -> Difference:
@@ -65,7 +65,7 @@ def paired_means(n: int, total: float, squares: float, *, watched: bool) -> Diff
     if sums.mean is None or sums.variance is None:
         return Difference(value=Value(value=sums.mean, low=None, high=None, n=n), p_value=None)
     law = Law(df=n - 1, watched=n if watched else None)
-    return _symmetric(sums.mean, sums.mean, sums.variance, n, law)
+    return symmetric(sums.mean, sums.mean, sums.variance, n, law)
 
 
 def paired_rates(n: int, total: float, squares: float, *, watched: bool) -> Difference:
@@ -78,11 +78,12 @@ def paired_rates(n: int, total: float, squares: float, *, watched: bool) -> Diff
     more = n + 2
     centre = total / more
     variance = max(0.0, (squares + 2) / more - centre**2) / more
-    difference = _symmetric(total / n, centre, variance, n, Law(watched=n if watched else None))
+    difference = symmetric(total / n, centre, variance, n, Law(watched=n if watched else None))
     return replace(difference, value=_within(difference.value, -1.0, 1.0))
 
 
-def _symmetric(value: float, centre: float, variance: float, n: int, law: Law) -> Difference:
+def symmetric(value: float, centre: float, variance: float, n: int, law: Law) -> Difference:
+    """A difference with an interval that reaches as far to both sides of ``centre``."""
     error = math.sqrt(variance)
     reach = law.critical() * error if error else 0.0
     distance = abs(centre) / error if error else (math.inf if centre else 0.0)

@@ -68,6 +68,29 @@ async def test_a_comparison_has_the_shape_of_the_contract(
         assert (each["paired"], each["verdict"]) == (True, "no difference")
 
 
+async def test_the_whole_alone_has_parts(client: httpx.AsyncClient, collector: Collector) -> None:
+    rows = [
+        trace(f"{side}{n}", Encoder=side, Metadata={"doc_family": "ab"[n % 2]})
+        for side in "AB"
+        for n in range(40)
+    ]
+    await collector.store.insert("traces", rows)
+    params = {
+        "by": "encoder",
+        "base": "A",
+        "candidate": "B",
+        "cohort": "metadata.doc_family",
+        "metrics": "error_rate",
+    }
+
+    found = (await client.get("/api/v1/compare", params=params)).json()["cohorts"]
+
+    whole, *families = (cohort["metrics"]["error_rate"] for cohort in found)
+    assert set(whole["parts"]) == {"quality", "mix"}
+    assert set(whole["parts"]["quality"]) == set(whole["parts"]["mix"]) == VALUE
+    assert all("parts" not in each for each in families)
+
+
 @pytest.mark.parametrize(
     ("path", "params", "code"),
     [

@@ -108,6 +108,28 @@ async def test_a_comparison_without_a_difference_says_what_it_could_have_seen(
     assert whole[2] == "0.000 0.000 to 0.000 25 pairs"
 
 
+async def test_the_whole_says_what_other_traffic_made_of_the_difference(
+    client: httpx.AsyncClient, send: Send
+) -> None:
+    sent = []
+    for encoder, families in (("1", "a" * 20 + "b" * 4), ("2", "a" * 4 + "b" * 20)):
+        for number, family in enumerate(families):
+            spans = rag_spans(new_trace_id(), encoder=encoder)
+            spans[0]["attributes"]["metadata"] = f'{{"family": "{family}"}}'
+            spans[0]["attributes"]["input.value"] = f"Question {number} to {encoder}?"
+            spans[4]["attributes"]["llm.token_count.prompt"] = {"a": 100, "b": 400}[family]
+            sent += spans
+    await send(sent)
+    asked = BY_ENCODER | {"cohort": "metadata.family", "metrics": "tokens_prompt"}
+
+    html = (await client.get("/compare", params=asked)).text
+
+    whole, *families = (row[1] for row in table_rows(html, "content"))
+    assert "150 → 350 · 24 and 24 traces quality 0, mix +200" in whole
+    assert len(families) == 2
+    assert not any("quality" in cell for cell in families)
+
+
 @pytest.mark.usefixtures("encoders")
 async def test_too_few_traces_are_insufficient_data(client: httpx.AsyncClient) -> None:
     asked = BY_ENCODER | {"metrics": "score:context_relevance", "where": "query = 'Question 1?'"}
