@@ -24,7 +24,7 @@ from groundtrace_collector.errors import ApiError
 from groundtrace_collector.query.sql_functions import FUNCTIONS
 
 # Tables a user may read. Rows that are replaced are read with FINAL; spans can be stored twice when a
-# client retries, so they are taken once.
+# client retries, so they are taken once. Digests are text, not the bytes of a FixedString.
 TABLES: dict[str, str] = {
     "traces": "SELECT * FROM traces FINAL",
     "otel_traces": "SELECT * FROM otel_traces",
@@ -33,8 +33,8 @@ TABLES: dict[str, str] = {
     "feedback": "SELECT * FROM feedback FINAL",
     "ledger": "SELECT * FROM ledger FINAL",
     "datasets": "SELECT * FROM datasets FINAL",
-    "dataset_members": "SELECT * FROM dataset_members FINAL",
-    "dataset_rows": "SELECT * FROM dataset_rows FINAL",
+    "dataset_members": "SELECT * EXCEPT (Digest), toString(Digest) AS Digest FROM dataset_members FINAL",
+    "dataset_rows": "SELECT * EXCEPT (Digest), toString(Digest) AS Digest FROM dataset_rows FINAL",
 }
 LONGEST_TEXT = 20_000
 
