@@ -48,7 +48,7 @@ def describe(job: Job) -> Json:
 async def _lag(store: Store, dispatcher: Dispatcher, job: Job) -> Json:
     """How many traces are due and not decided, how long the oldest has been; or why that is not known."""
     try:
-        selection = dispatcher.selection(job.spec, job=job.name)
+        selection = dispatcher.lookout.selection(job.spec, job=job.name)
         backlog = await selection.backlog(store, selection.window_above(job.cursor))
     except GroundtraceError as exc:
         return {"lag": None, "fault": str(exc)}
@@ -57,7 +57,7 @@ async def _lag(store: Store, dispatcher: Dispatcher, job: Job) -> Json:
         "waiting": backlog.waiting_traces,
         "oldest_s": round(backlog.oldest_s, 3),
     }
-    return {"lag": lag, "fault": dispatcher.faults.get(job.name)}
+    return {"lag": lag, "fault": dispatcher.lookout.faults.get(job.name)}
 
 
 async def _budget(dispatcher: Dispatcher, job: Job) -> Json | None:
@@ -65,7 +65,7 @@ async def _budget(dispatcher: Dispatcher, job: Job) -> Json | None:
     purse = await dispatcher.purse(job)
     if purse is None:
         return None
-    waiting = dispatcher.waiting.get(job.name)
+    waiting = dispatcher.cashier.waiting.get(job.name)
     return {
         "day_usd": purse.limit_usd,
         "spent_today_usd": round(purse.total_usd, 6),

@@ -2,15 +2,11 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Final
 
 from groundtrace_collector.jobs.budget import Purse
 from groundtrace_collector.jobs.protocol import RunStatus
 from groundtrace_collector.jobs.selection import Backlog, Selection, Window
 from groundtrace_evaluators.score import Status
-
-IDLE_S: Final = 60.0
-"""A run that nobody has asked about for so long is forgotten; what it decided stays."""
 
 
 @dataclass(slots=True, kw_only=True)

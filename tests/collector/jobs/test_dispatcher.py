@@ -7,7 +7,7 @@ import pytest
 from groundtrace_collector.errors import ApiError
 from groundtrace_collector.jobs.board import GIVEN_UP_AFTER
 from groundtrace_collector.jobs.protocol import ClaimRequest, ResultsRequest, RunStatus
-from groundtrace_collector.jobs.run import IDLE_S
+from groundtrace_collector.jobs.runs import IDLE_S
 from groundtrace_collector.jobs.selection import ROOT_WAIT_S
 from groundtrace_evaluators import get
 from groundtrace_evaluators.score import Status
@@ -297,7 +297,7 @@ async def test_a_job_whose_condition_can_no_longer_be_read_stops_no_other(
     clock.forward(ROOT_WAIT_S)
 
     assert await office.work() == ["t1"]
-    assert "no evaluator is named 'gone_evaluator'" in office.dispatcher.faults["broken"]
+    assert "no evaluator is named 'gone_evaluator'" in office.dispatcher.lookout.faults["broken"]
 
 
 async def test_a_job_that_another_collector_removed_is_left_within_half_a_minute(
