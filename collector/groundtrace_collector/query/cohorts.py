@@ -10,6 +10,7 @@ from groundtrace_collector.query.errors import QueryError
 from groundtrace_collector.query.filters import TraceFilter, selection_of
 from groundtrace_collector.query.metrics import Form, Metric, parse_metrics
 from groundtrace_collector.query.page import MAX_LIMIT
+from groundtrace_collector.query.spaces import refuse_mixed_spaces
 from groundtrace_collector.query.sums import trace_sums, value_of
 from groundtrace_collector.query.values import ONE_THREAD, per_trace
 from groundtrace_collector.store.sql import statement
@@ -43,6 +44,7 @@ async def cohort_table(store: Store, query: CohortQuery) -> dict[str, Any]:
     selection = await selection_of(
         store, query.filter, scores=[metric.score for metric in metrics if metric.score is not None]
     )
+    await refuse_mixed_spaces(store, metrics, selection, grouped=by.sql, parameters=by.parameters)
     rows = per_trace(metrics, selection, {"Cohort": by.sql})
     sql = (
         statement(__package__, "cohorts").replace("SUMS", trace_sums(metrics)).replace("PER_TRACE", rows.sql)

@@ -8,7 +8,7 @@ trace to which the metric does not apply; it is not in n.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -57,7 +57,13 @@ class Metric:
     missing: str = ""
     """SQL of the value of a trace that has no such score; empty: null."""
     feedback: str | None = None
-    """The name of the feedback that `joined` is."""
+    """The name of the feedback that `joined` is; beside a score, that `said` is."""
+    overruling: str = ""
+    """SQL over `said`: what stands in place of the score's value, null where the score's stands."""
+    among: str = ""
+    """SQL over `traces`: the traces that the metric is about; empty: all."""
+    space: str = ""
+    """SQL over `traces` of the scale that ``value`` is on, which differs between encoders; empty: one scale."""
     parameters: dict[str, object] = field(default_factory=dict)
     """Values of the placeholders that begin with `metric_`."""
 
@@ -137,15 +143,18 @@ def catalogue() -> tuple[Entry, ...]:
         Entry(pattern="score:E", make=_score),
         Entry(pattern="fail_rate:E", make=_fail_rate),
         Entry(pattern="coverage:E", make=_coverage),
-        _said("thumbs_down_rate", "thumbs", "if(isNull(joined.Value), NULL, joined.Value < 0)"),
+        _said("thumbs_down_rate", "thumbs", _THUMB_DOWN),
         _said("escalation_rate", "escalation", _SAID_YES),
         _said("manual_review_rate", "manual_review", _SAID_YES),
         _simple("fallback_rate", Form.RATE, "lower", "Fallback"),
         _simple("retry_rate", Form.RATE, "lower", "Retries > 0"),
         _simple("cache_hit_rate", Form.RATE, "higher", "ifNull(CacheHit, false)"),
+        Entry(pattern="cache_wrong_hit_rate", make=_cache_wrong_hit_rate),
         _ranked("recall@K", _RECALL),
         _ranked("mrr", _RECIPROCAL_RANK),
         _ranked("ndcg@K", _NDCG),
+        _simple("margin", Form.MEAN, "higher", "Margin", space="MarginSpace"),
+        _simple("margin_auroc", Form.MEAN, "higher", "MarginAuroc"),
         _simple(
             "reranker_score", Form.MEAN, "higher", "if(empty(RerankScores), NULL, arrayAvg(RerankScores))"
         ),
@@ -159,6 +168,7 @@ _TOKENS = (
     "if(isNull(TokensPrompt) AND isNull(TokensCompletion), NULL, "
     "ifNull(TokensPrompt, 0) + ifNull(TokensCompletion, 0))"
 )
+_THUMB_DOWN = "if(isNull(joined.Value), NULL, joined.Value < 0)"
 # Feedback without a number, such as a label, says that it happened.
 _SAID_YES = "ifNull(joined.Value, toFloat64(joined.Label != '')) > 0"
 # Gold names each document once; a document that was retrieved twice is found once, at its first place.
@@ -179,9 +189,10 @@ _NDCG = (
 )
 
 
-def _simple(name: str, form: Form, direction: Direction | None, value: str) -> Entry:
+def _simple(name: str, form: Form, direction: Direction | None, value: str, *, space: str = "") -> Entry:
     return Entry(
-        pattern=name, make=lambda name, _: Metric(name=name, form=form, direction=direction, value=value)
+        pattern=name,
+        make=lambda name, _: Metric(name=name, form=form, direction=direction, value=value, space=space),
     )
 
 
@@ -235,6 +246,14 @@ def _said(name: str, feedback: str, value: str) -> Entry:
         make=lambda name, _: Metric(
             name=name, form=Form.RATE, direction="lower", value=value, feedback=feedback
         ),
+    )
+
+
+def _cache_wrong_hit_rate(name: str, _: str) -> Metric:
+    """Hits that a person, else the evaluator, judged wrong; over the hits that either judged."""
+    judged = _fail_rate(name, "cache_intent_match")
+    return replace(
+        judged, feedback="thumbs", overruling=_THUMB_DOWN.replace("joined.", "said."), among="CacheHit"
     )
 
 

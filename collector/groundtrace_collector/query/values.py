@@ -49,16 +49,14 @@ def per_trace(metrics: Sequence[Metric], selection: Selection, columns: Mapping[
     for index, metric in enumerate(metrics):
         prefix = f"metric{index}_"
         parameters |= {name.replace("metric_", prefix): value for name, value in metric.parameters.items()}
-        if metric.score in selection.scope.origins.simple:
-            names.append(joins.simple(index, metric))
+        if metric.score is not None or metric.feedback is not None:
+            names.append(f"{joins.value(index, metric)} AS v{index}")
+            if metric.among:
+                inner[f"a{index}"] = metric.among
             continue
-        alias = joins.alias(metric)
         for name, sql in _columns(index, metric).items():
-            if alias:
-                names.append(f"{sql.replace('joined.', f'{alias}.')} AS {name}")
-            else:
-                names.append(name)
-                inner[name] = sql.replace("{metric_", f"{{{prefix}")
+            names.append(name)
+            inner[name] = sql.replace("{metric_", f"{{{prefix}")
     if joins.any:
         inner["JoinKey"] = JOIN_KEY
     sql = (
@@ -103,8 +101,23 @@ class _Joins:
         rows = trace_scores(", ".join(self._simple), "scored_names", self._scope.origins)
         return "\n".join([f"LEFT ANY JOIN ({rows}) AS scored ON trace.JoinKey = scored.JoinKey", *self._sql])
 
-    def simple(self, index: int, metric: Metric) -> str:
-        """The column of a metric of a simple score: its value is taken before the newest row is chosen."""
+    def value(self, index: int, metric: Metric) -> str:
+        """The value of a metric of scores or feedback; what it is `among` is the column `a{index}`."""
+        if metric.score in self._scope.origins.simple:
+            found = self._simple_value(index, metric)
+        elif metric.score is not None:
+            found = _over(metric.value, "joined", self._alias("score", metric.score))
+        else:
+            found = _over(metric.value, "joined", self._alias("feedback", str(metric.feedback)))
+        if metric.overruling:
+            said = _over(metric.overruling, "said", self._alias("feedback", str(metric.feedback)))
+            found = f"coalesce({said}, {found})"
+        if metric.missing:
+            found = f"ifNull({found}, {metric.missing})"
+        return f"if(ifNull(a{index}, 0), {found}, NULL)" if metric.among else found
+
+    def _simple_value(self, index: int, metric: Metric) -> str:
+        """Of a simple score: the value is taken before the newest row is chosen."""
         name, value = f"scored{index}_name", metric.value.replace("joined.", "")
         # NaN stands for null, which argMax passes over; a row of another name is the oldest of all.
         own = f"Name = {{{name}:String}}"
@@ -112,14 +125,10 @@ class _Joins:
         self._simple.append(f"{newest}, if(isNaN(q{index}), NULL, q{index}) AS r{index}")
         self._simple_names.append(str(metric.score))
         self.parameters |= {name: metric.score, "scored_names": self._simple_names}
-        found = f"scored.r{index}"
-        return f"{f'ifNull({found}, {metric.missing})' if metric.missing else found} AS v{index}"
+        return f"scored.r{index}"
 
-    def alias(self, metric: Metric) -> str:
-        """The alias of the rows that ``metric`` calls `joined`; '' where it needs none."""
-        kind, name = ("score", metric.score) if metric.score is not None else ("feedback", metric.feedback)
-        if name is None:
-            return ""
+    def _alias(self, kind: str, name: str) -> str:
+        """The alias of the rows of a score or feedback."""
         if (kind, name) not in self._aliases:
             alias = f"joined{len(self._aliases)}"
             self._aliases[kind, name] = alias
@@ -129,3 +138,7 @@ class _Joins:
             keyed = f"SELECT {JOIN_KEY_OF_TEXT} AS JoinKey, {fields} FROM ({rows})"  # noqa: S608
             self._sql.append(f"LEFT ANY JOIN ({keyed}) AS {alias} ON trace.JoinKey = {alias}.JoinKey")
         return self._aliases[kind, name]
+
+
+def _over(sql: str, table: str, alias: str) -> str:
+    return f"toFloat64({sql.replace(f'{table}.', f'{alias}.')})"

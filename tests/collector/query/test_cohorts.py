@@ -39,6 +39,9 @@ TRACES = [
         SpanNs=[40 * MS, 9 * MS, 60 * MS],
         RetrievedIds=["x", "g1", "g1", "g2"],
         GoldIds=["g1", "g2"],
+        Margin=0.25,
+        MarginAuroc=0.5,
+        MarginSpace="f1",
         RerankScores=[0.9, 0.5],
         Retries=2,
         CacheHit=True,
@@ -55,6 +58,9 @@ TRACES = [
         SpanNs=[20 * MS],
         RetrievedIds=["y"],
         GoldIds=["g1"],
+        Margin=-0.75,
+        MarginAuroc=0.0,
+        MarginSpace="f1",
         Fallback=True,
         CacheHit=False,
         EmbeddedTexts=2,
@@ -105,11 +111,14 @@ BY_HAND: dict[str, tuple[float | None, int]] = {
     "fallback_rate": (1 / 3, 3),
     "retry_rate": (1 / 3, 3),
     "cache_hit_rate": (1 / 3, 3),
+    "cache_wrong_hit_rate": (1, 1),
     "recall@1": (0, 2),
     "recall@2": (1 / 4, 2),
     "recall@9": (1 / 2, 2),
     "mrr": (1 / 4, 2),
     "ndcg@4": ((1 / math.log2(3) + 1 / math.log2(5)) / (1 + 1 / math.log2(3)) / 2, 2),
+    "margin": (-0.25, 2),
+    "margin_auroc": (0.25, 2),
     "reranker_score": (0.7, 1),
     "embeddings_per_s": (4, 2),
 }
@@ -301,3 +310,43 @@ async def test_a_bound_project_sees_neither_traces_nor_scores_of_another(store: 
 
     (cohort,) = table["cohorts"]
     assert (cohort["key"], cohort["metrics"]["score:groundedness"]["value"]) == ("mine", 0.1)
+
+
+HITS = {
+    # thumbs, the intent's score, its label, who gave it; and whether the hit was wrong
+    "nobody judged": (None, None, "", "evaluator", None),
+    "down": (-1, None, "", "evaluator", 1),
+    "up": (1, None, "", "evaluator", 0),
+    "below the threshold": (None, 0.4, "", "evaluator", 1),
+    "above the threshold": (None, 0.6, "", "evaluator", 0),
+    "a label is the verdict": (None, 0.6, "fail", "evaluator", 1),
+    "a thumb stands before a score": (1, 0.1, "", "evaluator", 0),
+    "and before a label": (-1, 0.9, "pass", "evaluator", 1),
+}
+
+
+@pytest.mark.parametrize("of_a_span", [False, True], ids=["scores of traces", "a score of a span"])
+async def test_a_cache_hit_is_wrong_by_a_thumb_else_by_the_intents_score(
+    store: Store, *, of_a_span: bool
+) -> None:
+    cases = [(f"{hit} {name}", hit, *case) for name, case in HITS.items() for hit in (True, False, None)]
+    await store.insert("traces", [trace(name, CacheHit=hit, Route=name) for name, hit, *_ in cases])
+    await store.insert(
+        "feedback",
+        [_feedback(name, "thumbs", Value=thumb) for name, _, thumb, *_ in cases if thumb is not None],
+    )
+    scores = [
+        score(name, Name="cache_intent_match", Score=value, Label=label, Source=source)
+        for name, _, _, value, label, source, _ in cases
+        if value is not None
+    ]
+    if of_a_span:  # the scores of a name are then resolved another way
+        scores.append(score("elsewhere", Name="cache_intent_match", Score=0.1, SpanId="1"))
+    await store.insert("scores", scores)
+
+    table = await cohort_table(store, CohortQuery(by="route", metrics="cache_wrong_hit_rate"))
+
+    found = {row["key"]: row["metrics"]["cache_wrong_hit_rate"] for row in table["cohorts"]}
+    assert {name: (each["value"], each["n"]) for name, each in found.items()} == {
+        name: (wrong, 1) if hit and wrong is not None else (None, 0) for name, hit, *_, wrong in cases
+    }
