@@ -179,7 +179,10 @@ class AsyncClient:
         since: Time | None = None,
         until: Time | None = None,
     ) -> Answer:
-        """Two values of one field side by side, with a verdict for each cohort and metric."""
+        """Two values of one field side by side, with a verdict for each cohort and metric.
+
+        With ``by="window"`` the values are spans of time, such as ``"14d/7d"`` and ``"7d/"``.
+        """
         return await self._answer(
             calls.get(
                 "/api/v1/compare",

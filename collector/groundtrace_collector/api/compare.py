@@ -19,8 +19,10 @@ router = APIRouter(prefix="/api/v1/compare", tags=["cohorts"])
 async def sides(
     request: Request,
     caller: Called,
-    by: Annotated[str, Query(description="What the two sides differ in: `encoder`, or `metadata.KEY`.")],
-    base: Annotated[str, Query(description="The value that is compared against.")],
+    by: Annotated[
+        str, Query(description="What the two sides differ in: `encoder`, `metadata.KEY`, or `window`.")
+    ],
+    base: Annotated[str, Query(description="The value that is compared against; a window is `14d/7d`.")],
     candidate: Annotated[str, Query(description="The value that is judged.")],
     metrics: Metrics,
     cohort: Annotated[

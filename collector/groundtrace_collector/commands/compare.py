@@ -14,9 +14,14 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option(
-    "--by", required=True, metavar="DIMENSION", help="What the sides differ in: encoder, metadata.KEY."
+    "--by",
+    required=True,
+    metavar="DIMENSION",
+    help="What the sides differ in: encoder, metadata.KEY, window.",
 )
-@click.option("--base", required=True, metavar="VALUE", help="The value that is compared against.")
+@click.option(
+    "--base", required=True, metavar="VALUE", help="The value that is compared against; a window is 14d/7d."
+)
 @click.option("--candidate", required=True, metavar="VALUE", help="The value that is judged.")
 @click.option("--metrics", required=True, metavar="NAMES", help="Separated by commas.")
 @click.option("--cohort", metavar="DIMENSION", help="One comparison for each of its values.")

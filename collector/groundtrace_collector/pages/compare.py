@@ -15,6 +15,7 @@ from groundtrace_collector.pages.text import clean, one_line
 from groundtrace_collector.query.compare import WHOLE, CompareQuery, compare
 from groundtrace_collector.query.errors import QueryError
 from groundtrace_collector.query.metrics import known_metrics
+from groundtrace_collector.query.sides import WINDOW
 from groundtrace_collector.store.store import Store
 
 _MOST_CELLS = 450
@@ -122,7 +123,7 @@ async def _page(store: Store, project: str | None, question: Question, **content
         json_url=f"/api/v1/compare?{question.api_query()}" if asked else "",
         question=question,
         asked=asked,
-        dimensions=await dimensions(store, project),
+        dimensions=(*await dimensions(store, project), WINDOW),
         values=tuple(encoders[:50]),
         suggestions=suggestions(encoders),
         periods=with_chosen(PERIODS, question.since),

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from groundtrace_collector.query.compared_traces import MAX_COHORTS, ComparedTraces, Key, Sizes
 from groundtrace_collector.query.comparison import Comparison, compare_paired, compare_sides, judge
-from groundtrace_collector.query.dimensions import Dimension, dimension
-from groundtrace_collector.query.errors import QueryError
+from groundtrace_collector.query.dimensions import dimension
 from groundtrace_collector.query.filters import Selection, TraceFilter, selection_of
 from groundtrace_collector.query.metrics import Form, Metric, parse_metrics
 from groundtrace_collector.query.mix import NOBODY, Parts, parts_of_pairs, parts_of_sides, rest
-from groundtrace_collector.query.spaces import refuse_mixed_spaces
+from groundtrace_collector.query.sides import Sides, sides_of
 from groundtrace_collector.query.sums import NO_PAIRS, sums_of
 
 if TYPE_CHECKING:
@@ -35,7 +34,10 @@ _Place = TypeVar("_Place")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompareQuery:
-    """A comparison as a user asks for it. Without ``until`` its verdicts hold however often it is asked."""
+    """A comparison as a user asks for it. Without ``until`` its verdicts hold however often it is asked.
+
+    ``by`` is a dimension, or `window`: then base and candidate are spans of time, `START/END`.
+    """
 
     by: str
     base: str
@@ -50,21 +52,18 @@ async def compare(store: Store, query: CompareQuery) -> dict[str, Any]:
 
     Raises QueryError for parameters that cannot be understood.
     """
-    if query.base == query.candidate:
-        raise QueryError("invalid_comparison", f"base and candidate are both {query.base!r}: name two values")
+    sides = sides_of(query.by, query.base, query.candidate, query.filter)
     metrics = parse_metrics(query.metrics)
-    by = dimension(query.by, prefix="side")
     cohort = dimension(query.cohort, prefix="cohort") if query.cohort else None
     scores = [metric.score for metric in metrics if metric.score is not None]
-    selection = _of_sides(await selection_of(store, query.filter, scores=scores), by, query)
-    await refuse_mixed_spaces(store, metrics, selection)
+    selection = _of_sides(await selection_of(store, sides.filter, scores=scores), sides)
     sizes, compared = await store.reading(
         lambda driver: _compared(
-            ComparedTraces(driver, selection, metrics, by, cohort), metrics, watched=not query.filter.until
+            ComparedTraces(driver, selection, metrics, sides, cohort), metrics, watched=sides.watched
         )
     )
     return {
-        "by": by.name,
+        "by": sides.by,
         "base": query.base,
         "candidate": query.candidate,
         "cohorts": [
@@ -77,16 +76,11 @@ async def compare(store: Store, query: CompareQuery) -> dict[str, Any]:
     }
 
 
-def _of_sides(selection: Selection, by: Dimension, query: CompareQuery) -> Selection:
+def _of_sides(selection: Selection, sides: Sides) -> Selection:
     """Only the traces of one side or the other."""
     return Selection(
-        sql=f"{selection.sql} AND {by.sql} IN ({{side_base:String}}, {{side_candidate:String}})",
-        parameters={
-            **selection.parameters,
-            **by.parameters,
-            "side_base": query.base,
-            "side_candidate": query.candidate,
-        },
+        sql=f"{selection.sql} AND {sides.either}",
+        parameters={**selection.parameters, **sides.parameters},
         scope=selection.scope,
     )
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from groundtrace_collector.query.dimensions import Dimension
     from groundtrace_collector.query.filters import Selection
+    from groundtrace_collector.query.sides import Sides
     from groundtrace_collector.store.driver import Driver
 
 Key: TypeAlias = tuple[bool, str]
@@ -57,13 +58,13 @@ class ComparedTraces:
         driver: Driver,
         selection: Selection,
         metrics: Sequence[Metric],
-        by: Dimension,
+        sides: Sides,
         cohort: Dimension | None,
     ) -> None:
         self._driver = driver
         self._metrics = metrics
         self._columns = {
-            "Side": f"CAST({by.sql} = {{side_candidate:String}}, 'UInt8')",
+            "Side": f"CAST({sides.candidate}, 'UInt8')",
             "Cohort": cohort.sql if cohort else "''",
             # Grouping by numbers costs half of grouping by text; 0 is the whole.
             "CohortHash": "CAST(greatest(1, sipHash64(Cohort)), 'UInt64')" if cohort else "toUInt64(0)",

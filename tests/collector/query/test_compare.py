@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from scipy import stats
 from groundtrace_collector.query.compare import CompareQuery, compare
 from groundtrace_collector.query.errors import QueryError
 from groundtrace_collector.query.filters import TraceFilter
+from groundtrace_collector.query.sides import sides_of
 from groundtrace_collector.replay.ranking import DEPTH, churn_measures
 from tests.collector.rows import score, trace
 
@@ -415,3 +418,67 @@ async def test_a_comparison_says_what_it_could_have_detected(store: Store) -> No
         assert each["detectable"] == pytest.approx((law.ppf(0.975) + law.ppf(0.8)) * error)
         assert watched[key]["tokens_prompt"]["detectable"] > each["detectable"]
     assert fixed["*"]["traces"]["detectable"] is None
+
+
+def _on(day: int, **columns: Any) -> dict[str, Any]:
+    return {"StartedAt": f"2026-11-{day:02d}T10:00:00Z", **columns}
+
+
+async def test_two_windows_of_one_encoder_are_compared(store: Store) -> None:
+    rows = [
+        trace(f"{day}/{n}", Encoder="only", QueryHash=n + 1, **_on(day, TokensPrompt=100 * day + n))
+        for day in (1, 7, 8, 14, 15)
+        for n in range(25)
+    ]
+    await store.insert("traces", rows)
+
+    found = await _compare(
+        store,
+        "traces,tokens_prompt",
+        by="window",
+        base="2026-11-01/2026-11-08",
+        candidate="2026-11-08/2026-11-15",
+        filter=TraceFilter(where="encoder = 'only'"),
+    )
+
+    assert (found["*"]["traces"]["base"]["value"], found["*"]["traces"]["candidate"]["value"]) == (50, 50)
+    assert found["*"]["tokens_prompt"]["paired"]
+    assert found["*"]["tokens_prompt"]["difference"]["value"] == pytest.approx((800 + 1400 - 100 - 700) / 2)
+
+
+@pytest.mark.parametrize(
+    ("base", "candidate", "until", "watched"),
+    [
+        pytest.param("20d/10d", "10d/", None, True, id="open"),
+        pytest.param("20d/10d", "2026-11-11/2026-11-30", None, True, id="ends tomorrow"),
+        pytest.param("20d/10d", "10d/0s", None, False, id="ends now"),
+        pytest.param("10d/", "20d/10d", None, True, id="the base is open"),
+        pytest.param("20d/10d", "10d/", "1s", False, id="open but for until"),
+    ],
+)
+def test_a_window_that_still_fills_is_watched(
+    base: str,
+    candidate: str,
+    until: str | None,
+    watched: bool,  # noqa: FBT001
+) -> None:
+    wanted = TraceFilter(now=datetime(2026, 11, 21, tzinfo=UTC), until=until)
+
+    assert sides_of("window", base, candidate, wanted).watched == watched
+
+
+@pytest.mark.parametrize(
+    ("base", "candidate", "message"),
+    [
+        ("14d", "7d/", "base: '14d' is not a window; write START/END, such as 14d/7d"),
+        ("14d/7d", "soon/", "candidate: 'soon' is not a time"),
+        ("7d/14d", "7d/", "base: the window 7d/14d ends before it starts"),
+        ("14d/6d", "7d/", "the windows 14d/6d and 7d/ overlap: move one of them"),
+        ("/7d", "7d/", "base: '/7d' is not a window"),
+    ],
+)
+async def test_a_window_that_is_none_is_refused_in_words(
+    store: Store, base: str, candidate: str, message: str
+) -> None:
+    with pytest.raises(QueryError, match=re.escape(message)):
+        await _compare(store, "traces", by="window", base=base, candidate=candidate, filter=TraceFilter())
