@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from groundtrace_collector.datasets.row import Row
 from groundtrace_collector.jobs.context import Passage, RetrievalSpan, stages_of
+from groundtrace_collector.query.dimensions import BOOKKEEPING
 from groundtrace_collector.query.metrics import lower_is_better
 
 EXPECTED_ANSWER: Final = "expected_answer"
@@ -209,7 +210,11 @@ def _row(
         embedding_model_version=trace["encoder"],
         expected_answer=expected,
         positive_ids=right,
-        metadata={key: value for key, value in metadata.items() if key != EXPECTED_ANSWER},
+        metadata={
+            key: value
+            for key, value in metadata.items()
+            if key != EXPECTED_ANSWER and not key.startswith(BOOKKEEPING)
+        },
         trace_id=trace["trace_id"],
         document_id=positive.document_id if positive else None,
         hard_negative_id=negative.document_id,

@@ -7,6 +7,7 @@ from typing import Self
 from urllib.parse import urlencode
 
 from groundtrace_collector.pages.text import one_line
+from groundtrace_collector.query.dimensions import BOOKKEEPING
 from groundtrace_collector.query.errors import QueryError
 from groundtrace_collector.query.filters import INTERNAL_PROJECT, TraceFilter
 from groundtrace_collector.store.sql import statement
@@ -92,7 +93,8 @@ def key_text(key: object) -> str:
 
 async def dimensions(store: Store, project: str | None) -> tuple[str, ...]:
     """What cohorts can be made by: the trace's own fields, and the metadata keys of recent traces."""
-    rows = await store.query(statement(__package__, "dimensions"), _bound(project))
+    values = _bound(project) | {"bookkeeping": list(BOOKKEEPING)}
+    rows = await store.query(statement(__package__, "dimensions"), values)
     return (*(f"metadata.{row['Key']}" for row in rows), *DIMENSIONS)
 
 

@@ -1,17 +1,32 @@
-"""What traces are divided by: a field of the trace or a metadata key."""
+"""What traces are divided by: fields of the trace, metadata keys, what follows from them, or several of these."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
 from groundtrace_collector.query.errors import QueryError, suggestion
 from groundtrace_collector.query.fields import TRACE_FIELDS, Kind
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
 MAX_KEY = 200
+MAX_DIMENSIONS = 4
+SEPARATOR = " · "
+"""Between the values in the key of several dimensions; in a value the dot has a backslash before it."""
+_DAY_NS, _HOUR_NS = 86_400_000_000_000, 3_600_000_000_000
+_LENGTHS = ((20, "1-20"), (50, "21-50"), (100, "51-100"), (200, "101-200"), (500, "201-500"))
+_LONGER = "501+"
 _NOT_COHORTS = {"query", "answer"}
-NAMES = tuple(
-    name for name, field in TRACE_FIELDS.items() if field.kind is Kind.TEXT and name not in _NOT_COHORTS
-)
+_BRACKETED = re.compile(r"metadata\['((?:[^']|'')+)'\]")
+_PLAIN = re.compile(r"metadata(\.[A-Za-z_]\w*)+", re.ASCII)
+_PARTS = re.compile(r"\s*(metadata\['(?:[^']|'')+'\]|[^,]*?)\s*(?:,|$)")
+
+BOOKKEEPING = ("ls_", "lc_", "langgraph_", "checkpoint_", "__")
+"""How keys begin that LangChain puts beside the app's own: they may be asked by, and are not offered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,20 +36,142 @@ class Dimension:
     name: str
     sql: str
     parameters: dict[str, object]
+    where: Callable[[str], str]
+    """From a key to the where-expression that finds its traces; '' where no expression does."""
+    parts: tuple[Dimension, ...] = ()
+    """Of several dimensions, each of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Derived:
+    """A dimension that no field is: computed from columns."""
+
+    sql: str
+    where: Callable[[str], str] = field(default=lambda _: "")
 
 
 def dimension(text: str, *, prefix: str = "dimension") -> Dimension:
-    """The dimension named ``text``; raises QueryError that lists those there are.
+    """The dimension named ``text``, or several separated by commas; raises QueryError that lists those there are.
 
-    >>> dimension("encoder").sql
-    'Encoder'
+    A metadata key that has a comma is written `metadata['KEY']`. ``prefix`` begins the names of bound values.
+
+    >>> dimension("encoder").sql, dimension("encoder, metadata['a,b']").name
+    ('Encoder', "encoder,metadata['a,b']")
     """
-    name = text.strip()
-    key = name.removeprefix("metadata.")
-    if key != name and 0 < len(key) <= MAX_KEY and key.isprintable():
+    names = _names(text)
+    if len(names) == 1:
+        return _one(names[0], prefix=prefix)
+    if len(names) > MAX_DIMENSIONS:
+        raise QueryError("too_many", f"at most {MAX_DIMENSIONS} dimensions at once, got {len(names)}")
+    parts = tuple(_one(name, prefix=f"{prefix}{index}") for index, name in enumerate(names))
+    values = f", '{SEPARATOR}', ".join(_escaped(part.sql) for part in parts)
+    return Dimension(
+        name=",".join(part.name for part in parts),
+        sql=f"concat({values})",
+        parameters={name: value for part in parts for name, value in part.parameters.items()},
+        where=lambda key: _all_where(parts, key),
+        parts=parts,
+    )
+
+
+def values_of(key: str) -> list[str]:
+    """The values in the key of several dimensions.
+
+    >>> values_of("billing · hash@1")
+    ['billing', 'hash@1']
+    """
+    return [re.sub(r"\\([\\·])", r"\1", value) for value in key.split(SEPARATOR)]
+
+
+def _names(text: str) -> list[str]:
+    return [found[1] for found in _PARTS.finditer(text) if found.start() < len(text) or not text]
+
+
+def _one(name: str, *, prefix: str) -> Dimension:
+    key = _metadata_key(name)
+    if key is not None and 0 < len(key) <= MAX_KEY and key.isprintable():
         parameter = f"{prefix}_key"
-        return Dimension(name=name, sql=f"Metadata[{{{parameter}:String}}]", parameters={parameter: key})
-    if name in NAMES:
-        return Dimension(name=name, sql=TRACE_FIELDS[name].column, parameters={})
+        word = name if _PLAIN.fullmatch(name) else f"metadata['{_quoted(key)}']"
+        return Dimension(
+            name=name,
+            sql=f"Metadata[{{{parameter}:String}}]",
+            parameters={parameter: key},
+            where=lambda value: _equals(word, value),
+        )
+    if name in DERIVED:
+        derived = DERIVED[name]
+        return Dimension(name=name, sql=derived.sql, parameters={}, where=derived.where)
+    if name in FIELDS:
+        sql = TRACE_FIELDS[name].column
+        return Dimension(name=name, sql=sql, parameters={}, where=lambda value: _equals(name, value))
     known = f"{', '.join(NAMES)} or metadata.KEY"
-    raise QueryError("unknown_dimension", f"unknown dimension {text!r}{suggestion(name, NAMES)}; use {known}")
+    raise QueryError("unknown_dimension", f"unknown dimension {name!r}{suggestion(name, NAMES)}; use {known}")
+
+
+def _metadata_key(name: str) -> str | None:
+    bracketed = _BRACKETED.fullmatch(name)
+    if bracketed:
+        return bracketed[1].replace("''", "'")
+    return name.removeprefix("metadata.") if name.startswith("metadata.") else None
+
+
+def _escaped(sql: str) -> str:
+    return rf"replaceRegexpAll(toString({sql}), '([\\\\·])', '\\\\\\1')"
+
+
+# --- back from a key to its traces ------------------------------------------------------------------------
+
+
+def _all_where(parts: Sequence[Dimension], key: str) -> str:
+    values = values_of(key)
+    if len(values) != len(parts):
+        return ""
+    found = [part.where(value) for part, value in zip(parts, values, strict=True)]
+    return " and ".join(found) if all(found) else ""
+
+
+def _equals(word: str, value: str) -> str:
+    return f"{word} = '{_quoted(value)}'" if value else f"{word} is null"
+
+
+def _of_day(day: str) -> str:
+    return f"started_at >= '{day}' and started_at < '{date.fromisoformat(day) + timedelta(days=1)}'"
+
+
+def _of_language(language: str) -> str:
+    if not language:
+        return "metadata.language is null"
+    literal = re.sub(r"([\\%_])", r"\\\1", language)
+    tests = (f"metadata.language ilike '{_quoted(literal + rest)}'" for rest in ("", "-%", r"\_%"))
+    return f"({' or '.join(tests)})"
+
+
+def _quoted(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("'", "''")
+
+
+# --- what there is ----------------------------------------------------------------------------------------
+
+
+def _of_length(column: str) -> str:
+    steps = ", ".join(f"lengthUTF8({column}) <= {most}, '{name}'" for most, name in _LENGTHS)
+    return f"multiIf({column} = '', '', {steps}, '{_LONGER}')"
+
+
+# Times go through a function that the engine does not look behind: a condition that prunes days would hide the
+# newer version of a row that a late root moved to another day (see filters.py). They are UTC so, too.
+_NS = "toUnixTimestamp64Nano(StartedAt)"
+DERIVED = {
+    "query_length": _Derived(sql=_of_length("Query")),
+    "language": _Derived(
+        sql="lowerUTF8(extract(toString(Metadata['language']), '^[^-_]*'))", where=_of_language
+    ),
+    "day": _Derived(sql=f"toString(toDate(toInt32(intDiv({_NS}, {_DAY_NS}))))", where=_of_day),
+    "hour": _Derived(sql=f"leftPad(toString(intDiv({_NS}, {_HOUR_NS}) % 24), 2, '0')"),
+}
+"""Dimensions that are computed: the length of the query in characters, the language that the metadata name without
+its region, the day and the hour of the day (UTC) in which the trace started."""
+FIELDS = tuple(
+    name for name, field in TRACE_FIELDS.items() if field.kind is Kind.TEXT and name not in _NOT_COHORTS
+)
+NAMES = (*FIELDS, *DERIVED)

@@ -66,6 +66,7 @@ class Plan:
         lacking = sum(bool(each.relevant - known) for each in self.questions)
         unjudged = sum(not each.relevant for each in self.questions)
         mined = sum(each.negative is None and bool(each.positives) for each in self.questions)
+        repeated = len(self.questions) - len({plain(each.query) for each in self.questions})
         said = []
         if lacking:
             said.append(f"{lacking} rows name relevant documents that the corpus lacks: they count as missed")
@@ -74,6 +75,10 @@ class Plan:
         if mined:
             said.append(
                 f"{mined} rows have no hard negative: each encoder's own best-ranked irrelevant document is taken"
+            )
+        if repeated:
+            said.append(
+                f"{repeated} rows ask what a row before them asks: rows of one query are drawn together"
             )
         return said
 
@@ -175,8 +180,13 @@ def cluster_codes(rows: Sequence[Row], cluster: Cluster) -> list[int]:
     return [numbers.setdefault(_cluster_key(row, cluster), len(numbers)) for row in rows]
 
 
+def plain(query: str) -> str:
+    """A query without what makes no difference: case and spaces."""
+    return " ".join(query.casefold().split())
+
+
 def _cluster_key(row: Row, cluster: Cluster) -> str:
-    query = " ".join(row.query.casefold().split())
+    query = plain(row.query)
     if cluster == "query":
         return query
     document = row.document_id or next(iter(row.positive_ids), None) or row.positive_chunk

@@ -134,14 +134,15 @@ def test_the_hardest_negative_comes_first(
 
 
 def test_a_row_says_where_it_is_from() -> None:
-    metadata = {"doc_family": "billing", "intent": "refund", "expected_answer": "ten days"}
+    cohorts = {"doc_family": "billing", "intent": "refund"}
+    metadata = cohorts | {"expected_answer": "ten days", "ls_retriever_name": "policies"}
     row = only_row(seen(retriever("a", "g"), gold=("g", "h"), metadata=metadata))
 
     assert (row.query, row.positive_chunk, row.hard_negative_chunk) == ("why?", "about g", "about a")
     assert row.positive_ids == ("g", "h")
     assert (row.embedding_model_version, row.model_version, row.trace_id) == ("minilm@2", "gpt-x", "t" * 32)
     assert (row.intent, row.expected_answer) == ("refund", "ten days")
-    assert row.metadata == {"doc_family": "billing", "intent": "refund"}
+    assert row.metadata == cohorts
     assert row.source == "mined: gold ids, negative ranked above"
 
 

@@ -52,6 +52,22 @@ async def test_a_cohort_leads_to_its_traces(client: httpx.AsyncClient) -> None:
     assert "25 traces" in listed
 
 
+async def test_frameworks_bookkeeping_is_not_offered_as_a_dimension_and_may_be_asked_by(
+    client: httpx.AsyncClient, send: Send, new_trace: str
+) -> None:
+    spans = rag_spans(new_trace)
+    spans[2]["attributes"]["metadata"] = (
+        '{"ls_retriever_name": "passage", "langgraph_step": 3, "shelf": "law"}'
+    )
+    await send(spans)
+
+    html = (await client.get("/cohorts", params={"by": "metadata.ls_retriever_name"})).text
+
+    offered = re.findall(r'<option value="metadata\.([^"]*)"', html)
+    assert set(offered) == {"doc_family", "shelf"}
+    assert [row[0] for row in table_rows(html, "content")] == ["passage"]
+
+
 @pytest.mark.parametrize("path", ["/cohorts", "/compare"])
 @pytest.mark.parametrize(
     ("parameters", "words", "beside"),

@@ -81,6 +81,23 @@ def test_a_relevant_document_that_the_corpus_lacks_counts_as_missed() -> None:
     assert any("lacks" in each for each in work.warnings())
 
 
+def test_a_reader_is_told_what_the_rows_lack_and_that_a_query_comes_twice() -> None:
+    corpus = Corpus(name="c", documents=(Document(id="d0", content="t0"),))
+    rows = [
+        Row(query="Why?", positive_chunk="t0", embedding_model_version="a@1"),
+        Row(query=" why? ", positive_chunk="t0", embedding_model_version="a@2"),
+        Row(query="When?", positive_ids=("gone",), hard_negative_chunk="t1"),
+        Row(query="Who?"),
+    ]
+
+    assert plan(rows, corpus).warnings() == [
+        "1 rows name relevant documents that the corpus lacks: they count as missed",
+        "1 rows name no relevant document: they count for churn only",
+        "2 rows have no hard negative: each encoder's own best-ranked irrelevant document is taken",
+        "1 rows ask what a row before them asks: rows of one query are drawn together",
+    ]
+
+
 def test_gains_are_relevant_documents_that_only_one_side_has() -> None:
     corpus = Corpus(name="c", documents=tuple(Document(id=f"d{n}", content=f"t{n}") for n in range(2)))
     work = plan([Row(query="q", positive_ids=("d0",))], corpus)
