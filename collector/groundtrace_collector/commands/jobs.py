@@ -104,7 +104,7 @@ def list_jobs(url: str | None, *, as_json: bool) -> None:
         click.echo(json.dumps({"jobs": jobs}, ensure_ascii=False, indent=2))
     elif jobs:
         for job in jobs:
-            click.echo(_paragraph(job))
+            click.echo(paragraph(job))
     else:
         click.echo(
             "there are no jobs; add one: groundtrace jobs add quality --evaluator groundedness", err=True
@@ -191,7 +191,7 @@ def _say(data: Json, words: str, *, as_json: bool) -> None:
     click.echo(json.dumps(data, ensure_ascii=False) if as_json else words)
 
 
-def _paragraph(job: Json) -> str:
+def paragraph(job: Json) -> str:
     """A job in a few lines: what it is, what it did, how far behind it is."""
     counts = job["counts"]
     conditions = [f"where {job['where']}"] if job["where"] else []
