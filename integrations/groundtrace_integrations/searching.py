@@ -14,10 +14,11 @@ from opentelemetry.context import Context, get_current
 from groundtrace import semconv
 from groundtrace.attributes import Attributes, document_attributes, input_attributes, text_attribute
 from groundtrace.guard import guarded
+from groundtrace.passages import passages
 from groundtrace.semconv import GenAIOperation, SpanKind
 from groundtrace.settings import TraceSettings
 from groundtrace.steps.recognise import FoundDocuments
-from groundtrace_integrations.calls import CallTracer
+from groundtrace_integrations.calls import Call, CallTracer
 from groundtrace_integrations.covering import SearchCover, current_cover
 from groundtrace_integrations.patches import Method, Wrap
 from groundtrace_integrations.watching import Arguments, OwnCall, Watch, watched
@@ -89,7 +90,7 @@ def _begin(tracer: CallTracer, asking: _Asking, method: str) -> Watch | None:
                 asked = asking.search()
                 call.add(_query_attributes(asked, settings))
                 call.add(_asked_attributes(asked, settings))
-        return OwnCall(call, lambda result: _found_attributes(asking.found(result, settings), settings))
+        return OwnCall(call, lambda result: _found_attributes(asking.found(result, settings), call))
     if cover.kind is SpanKind.RETRIEVER:
         with guarded("reading a search's arguments"):
             cover.enrich(_asked_attributes(asking.search(), settings))
@@ -139,8 +140,9 @@ def _asked_attributes(asked: Search, settings: TraceSettings) -> Attributes:
     return attributes
 
 
-def _found_attributes(found: FoundDocuments, settings: TraceSettings) -> Attributes:
-    attributes = document_attributes(semconv.RETRIEVAL_DOCUMENTS, found.documents, settings)
+def _found_attributes(found: FoundDocuments, call: Call) -> Attributes:
+    passages.note(call.span, found.documents)
+    attributes = document_attributes(semconv.RETRIEVAL_DOCUMENTS, found.documents, call.settings)
     if found.sense is not None:
         attributes[semconv.RETRIEVAL_SCORE_SENSE] = found.sense
     return attributes

@@ -11,6 +11,7 @@ from typing import Any, Final
 from groundtrace import semconv
 from groundtrace.documents import Document
 from groundtrace.jsontext import json_text
+from groundtrace.passages import passage_id
 from groundtrace.semconv import MimeType
 from groundtrace.settings import TraceSettings
 from groundtrace.text import encodable, redacted_tree, safe_text
@@ -103,8 +104,8 @@ def _closed(attributes: Attributes, cut: Sequence[str]) -> Attributes:
 def document_attributes(prefix: str, documents: Sequence[Document], settings: TraceSettings) -> Attributes:
     """Documents in OpenInference's flat form, ``<prefix>.<i>.document.{id,score,content,metadata}``.
 
-    Rank is position, best first. When the span's attribute limit is near, metadata goes first,
-    then the contents of the lowest ranks, then the lowest ranks themselves; ids and scores of all
+    Rank is position, best first; what has no id gets one (``passages``). When the span's attribute
+    limit is near, metadata goes first, then the contents of the lowest ranks, then the lowest ranks themselves; ids and scores of all
     documents stand in ``gen_ai.retrieval.documents`` besides, for ``retrieval.documents``.
     """
     share = max(settings.max_attributes - _RESERVED_ATTRIBUTES, 4)
@@ -113,16 +114,17 @@ def document_attributes(prefix: str, documents: Sequence[Document], settings: Tr
     kept = documents[: min(settings.max_documents, share // 2)]
     cut = [prefix] if len(kept) < len(documents) else []
     attributes: Attributes = {}
+    ids = [passage_id(document) for document in documents] if settings.ids else []
     for index, document in enumerate(kept):
-        if document.id is not None and settings.ids:
-            attributes[f"{prefix}.{index}.{semconv.DOCUMENT_ID}"] = encodable(str(document.id))
+        if ids and (known_id := ids[index]) is not None:
+            attributes[f"{prefix}.{index}.{semconv.DOCUMENT_ID}"] = encodable(known_id)
         if document.score is not None:
             attributes[f"{prefix}.{index}.{semconv.DOCUMENT_SCORE}"] = float(document.score)
     if settings.texts:
         _add_contents(attributes, prefix, kept, share, settings, cut)
         _add_metadata(attributes, prefix, kept, share, settings, cut)
     if prefix == semconv.RETRIEVAL_DOCUMENTS and settings.ids:
-        attributes.update(_genai_documents(documents, settings, cut))
+        attributes.update(_genai_documents(documents, ids, settings, cut))
     return _closed(attributes, cut)
 
 
@@ -165,13 +167,13 @@ def _add_metadata(
         attributes[key] = safe_json(document.metadata, key, settings, cut)
 
 
-def _genai_documents(documents: Sequence[Document], settings: TraceSettings, cut: list[str]) -> Attributes:
+def _genai_documents(
+    documents: Sequence[Document], ids: Sequence[str | None], settings: TraceSettings, cut: list[str]
+) -> Attributes:
     known = [
-        {"id": str(document.id)}
-        if document.score is None
-        else {"id": str(document.id), "score": float(document.score)}
-        for document in documents
-        if document.id is not None
+        {"id": known_id} if document.score is None else {"id": known_id, "score": float(document.score)}
+        for document, known_id in zip(documents, ids, strict=True)
+        if known_id is not None
     ]
     if not known:
         return {}

@@ -17,6 +17,7 @@ from opentelemetry.trace import StatusCode
 
 import groundtrace
 from groundtrace import Document
+from groundtrace.passages import text_id
 from tests.span_recorder import SpanRecorder
 
 # --- arguments and results
@@ -85,7 +86,11 @@ class Langchainlike:
             id="llamaindex",
         ),
         pytest.param(
-            ["two words", "more words"], [None, None], [None, None], ["two words", "more words"], id="texts"
+            ["two words", "more words"],
+            [text_id("two words"), text_id("more words")],
+            [None, None],
+            ["two words", "more words"],
+            id="texts",
         ),
         pytest.param([("d1", 3), ("d2", 2)], ["d1", "d2"], [3.0, 2.0], [None, None], id="id-pairs"),
         pytest.param(([Document(id="a")], [0.9]), ["a"], [0.9], [None], id="parallel-lists"),

@@ -15,6 +15,7 @@ from groundtrace.attributes import (
 )
 from groundtrace.documents import Document
 from groundtrace.embedding import vector_attributes
+from groundtrace.passages import passage_id
 from groundtrace.settings import TraceSettings
 from groundtrace.steps.recognise import find_documents, find_reranked
 from groundtrace.steps.replies import find_messages, find_reply
@@ -72,8 +73,10 @@ def test_ids_come_back_in_rank_order(found: list[Document]) -> None:
     attributes = document_attributes("retrieval.documents", found, TraceSettings(max_attributes=1_000))
 
     for index, document in enumerate(found):
+        known = passage_id(document)
+        assert (known is None) <= (document.id is None and not document.content)
         assert attributes.get(f"retrieval.documents.{index}.document.id") == (
-            None if document.id is None else encodable(document.id)
+            None if known is None else encodable(known)
         )
 
 

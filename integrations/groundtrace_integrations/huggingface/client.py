@@ -17,6 +17,7 @@ from groundtrace.attributes import (
 from groundtrace.documents import Document
 from groundtrace.embedding import speed_attributes, text_attributes
 from groundtrace.guard import guarded
+from groundtrace.passages import passages
 from groundtrace.semconv import GenAIOperation, SpanKind
 from groundtrace_integrations.calls import Call, CallTracer
 from groundtrace_integrations.covering import cover_of
@@ -153,17 +154,16 @@ def _similarity_attributes(call: Call, client: Any, arguments: Arguments, texts:
         attributes[semconv.RERANKER_MODEL_NAME] = attributes[semconv.GEN_AI_REQUEST_MODEL] = model
     query = str(arguments.get("sentence") or "")
     hidden: Attributes = {semconv.RERANKER_QUERY: semconv.REDACTED}
+    documents = passages.named(call.span, [Document(content=text) for text in texts])
     return merge_attributes(
         attributes,
         input_attributes(query, call.settings),
         hidden if call.settings.hide_inputs else text_attribute(semconv.RERANKER_QUERY, query, call.settings),
-        document_attributes(
-            semconv.RERANKER_INPUT_DOCUMENTS, [Document(content=text) for text in texts], call.settings
-        ),
+        document_attributes(semconv.RERANKER_INPUT_DOCUMENTS, documents, call.settings),
     )
 
 
 def _ranked(call: Call, texts: Sequence[str], scores: Any) -> Attributes:
     found = [Document(content=text, score=float(score)) for text, score in zip(texts, scores, strict=False)]
-    best_first = sorted(found, key=lambda document: -(document.score or 0.0))
+    best_first = sorted(passages.named(call.span, found), key=lambda document: -(document.score or 0.0))
     return document_attributes(semconv.RERANKER_OUTPUT_DOCUMENTS, best_first, call.settings)

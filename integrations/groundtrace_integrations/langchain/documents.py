@@ -8,6 +8,7 @@ from langchain_core.documents import Document as LangChainDocument
 from groundtrace import semconv
 from groundtrace.attributes import Attributes, document_attributes
 from groundtrace.documents import Document
+from groundtrace.passages import passages, text_id
 from groundtrace.settings import TraceSettings
 from groundtrace_integrations.langchain.runs import Run
 from groundtrace_integrations.langchain.scores import SeenScores, scores_below
@@ -31,6 +32,7 @@ def retrieved_attributes(found: Sequence[LangChainDocument], run: Run, settings:
             score, told = score_below, seen.below.sense
         sense = sense or (told if score is not None else None)
         documents.append(_shown(document, score, run, settings))
+    passages.note(run.span, documents)
     attributes = document_attributes(semconv.RETRIEVAL_DOCUMENTS, documents, settings)
     if sense is not None:
         attributes[semconv.RETRIEVAL_SCORE_SENSE] = sense
@@ -92,6 +94,8 @@ def _shown(document: LangChainDocument, score: float | None, run: Run, settings:
     """Return the document as the span has it; a text that the trace carries already is left out."""
     text = document.page_content
     known_id = document_id(document) or run.shown.id_of(text)
+    if known_id is None and text and not document.metadata.get("source"):
+        known_id = text_id(text)
     if known_id is not None and run.shown.add(known_id, text, score) and settings.plumbing != "full":
         return Document(id=known_id, score=score)
     return Document(id=known_id, content=text, score=score, metadata=document.metadata or None)

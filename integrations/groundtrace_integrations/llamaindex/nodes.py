@@ -6,15 +6,18 @@ from typing import Any
 from groundtrace import semconv
 from groundtrace.attributes import Attributes, document_attributes
 from groundtrace.documents import Document
+from groundtrace.passages import passages
 from groundtrace.settings import TraceSettings
+from groundtrace_integrations.llamaindex.steps import Step
 from groundtrace_integrations.scores import number, sense_by_order
 from groundtrace_integrations.shown import ShownDocuments
 
 
-def retrieved_attributes(nodes: Sequence[Any], shown: ShownDocuments, settings: TraceSettings) -> Attributes:
+def retrieved_attributes(step: Step, nodes: Sequence[Any]) -> Attributes:
     """``retrieval.documents``, best first, and what sort of number their scores are."""
-    documents = [_document(node, shown, settings) for node in nodes]
-    attributes = document_attributes(semconv.RETRIEVAL_DOCUMENTS, documents, settings)
+    documents = [_document(node, step.shown, step.settings) for node in nodes]
+    passages.note(step.span, documents)
+    attributes = document_attributes(semconv.RETRIEVAL_DOCUMENTS, documents, step.settings)
     scores = [document.score for document in documents if document.score is not None]
     if scores:
         # LlamaIndex turns distances into similarities; an order that says otherwise is believed.

@@ -47,7 +47,7 @@ def result_attributes(step: Step, arguments: Mapping[str, Any], result: Any) -> 
         case SpanKind.LLM:
             return {}
         case SpanKind.RETRIEVER:
-            return retrieved_attributes(scored_nodes(result), step.shown, settings)
+            return retrieved_attributes(step, scored_nodes(result))
         case SpanKind.RERANKER:
             prefix = semconv.RERANKER_OUTPUT_DOCUMENTS
             return rerank_attributes(prefix, scored_nodes(result), step.shown, settings)

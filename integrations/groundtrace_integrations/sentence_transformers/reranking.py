@@ -15,8 +15,8 @@ from groundtrace.attributes import (
 )
 from groundtrace.documents import Document
 from groundtrace.guard import guarded
+from groundtrace.passages import passages
 from groundtrace.semconv import SpanKind
-from groundtrace.settings import TraceSettings
 from groundtrace.vectors import at_hand
 from groundtrace_integrations.calls import Call, CallTracer
 from groundtrace_integrations.covering import cover_of
@@ -74,9 +74,7 @@ def _begin(
             call.model = model_of(encoder).name
             if top_k is not None:
                 call.attributes[semconv.RERANKER_TOP_K] = top_k
-            call.add(
-                input_attributes(unread, call.settings) if asked is None else _asked(asked, call.settings)
-            )
+            call.add(input_attributes(unread, call.settings) if asked is None else _asked(call, asked))
     return OwnCall(call, partial(_describe, call, asked))
 
 
@@ -103,13 +101,14 @@ def asked_pairs(inputs: Any) -> Asked | None:
     return Asked(query, [pair[1] for pair in pairs])
 
 
-def _asked(asked: Asked, settings: TraceSettings) -> Attributes:
+def _asked(call: Call, asked: Asked) -> Attributes:
+    settings = call.settings
     query = (
         {semconv.RERANKER_QUERY: semconv.REDACTED}
         if settings.hide_inputs
         else text_attribute(semconv.RERANKER_QUERY, asked.query, settings)
     )
-    documents = [Document(content=_text(document)) for document in asked.documents]
+    documents = passages.named(call.span, [Document(content=_text(document)) for document in asked.documents])
     return merge_attributes(
         input_attributes(asked.query, settings),
         query,
@@ -128,7 +127,8 @@ def _describe(call: Call, asked: Asked | None, result: Any) -> Attributes:
         for place, score in order
         if place < len(asked.documents)
     ]
-    return document_attributes(semconv.RERANKER_OUTPUT_DOCUMENTS, documents, call.settings)
+    named = passages.named(call.span, documents)
+    return document_attributes(semconv.RERANKER_OUTPUT_DOCUMENTS, named, call.settings)
 
 
 def ranked(result: Any) -> list[tuple[int, float]] | None:

@@ -7,6 +7,7 @@ from groundtrace import semconv
 from groundtrace.attributes import Attributes, document_attributes, merge_attributes, text_attribute
 from groundtrace.documents import Document
 from groundtrace.guard import guarded
+from groundtrace.passages import passages
 from groundtrace.semconv import SpanKind
 from groundtrace.steps.recognise import find_documents, find_input_documents, find_query, find_reranked
 from groundtrace.steps.step import Step
@@ -74,9 +75,11 @@ class RerankerStep(Step):
         return {}
 
     def _last_attributes(self) -> Attributes:
+        inputs = passages.named(self._span, self._inputs)
+        outputs = passages.named(self._span, self._outputs)
         return merge_attributes(
-            document_attributes(semconv.RERANKER_INPUT_DOCUMENTS, self._inputs, self._settings),
-            document_attributes(semconv.RERANKER_OUTPUT_DOCUMENTS, self._outputs, self._settings),
+            document_attributes(semconv.RERANKER_INPUT_DOCUMENTS, inputs, self._settings),
+            document_attributes(semconv.RERANKER_OUTPUT_DOCUMENTS, outputs, self._settings),
         )
 
     def _read_arguments(self, arguments: Mapping[str, object]) -> None:

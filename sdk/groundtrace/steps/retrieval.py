@@ -7,6 +7,7 @@ from groundtrace import semconv
 from groundtrace.attributes import Attributes, document_attributes, merge_attributes, text_attribute
 from groundtrace.documents import Document
 from groundtrace.guard import guarded
+from groundtrace.passages import passages
 from groundtrace.semconv import GenAIOperation, SpanKind
 from groundtrace.steps.recognise import FoundDocuments, find_documents, find_query
 from groundtrace.steps.searching import SearchingStep
@@ -86,6 +87,7 @@ class RetrieverStep(SearchingStep):
         if not self._documents:
             return told
         attributes = document_attributes(semconv.RETRIEVAL_DOCUMENTS, self._documents, self._settings)
+        passages.note(self._span, self._documents)
         sense = self._sense or self._sense_below()
         return merge_attributes(told, attributes, {semconv.RETRIEVAL_SCORE_SENSE: sense} if sense else {})
 

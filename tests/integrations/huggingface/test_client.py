@@ -8,6 +8,7 @@ from huggingface_hub import AsyncInferenceClient, InferenceClient
 from huggingface_hub.errors import HfHubHTTPError
 
 from groundtrace.fingerprint import embedding_fingerprint
+from groundtrace.passages import text_id
 from groundtrace_integrations.huggingface.client import provider_of
 from tests.integrations.hub_replies import GENERATED, PROMPT_TOKENS, TOKENS
 from tests.integrations.provider_stub import Provider, Reply
@@ -140,6 +141,7 @@ def test_similar_sentences_are_a_reranking(traced: SpanRecorder, client: Inferen
     assert span.documents("reranker.input_documents", "content") == texts
     assert span.documents("reranker.output_documents", "content") == texts[::-1]
     assert span.documents("reranker.output_documents", "score") == [0.19, 0.11, 0.05]
+    assert span.documents("reranker.output_documents", "id") == [text_id(text) for text in texts[::-1]]
 
 
 @pytest.mark.parametrize(

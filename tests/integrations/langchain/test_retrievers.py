@@ -9,6 +9,7 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.vectorstores import InMemoryVectorStore, VectorStore
 
+from groundtrace.passages import text_id
 from tests.integrations.langchain.parts import FACTS, WordEmbeddings, fact_store
 from tests.span_recorder import SpanRecorder
 
@@ -147,8 +148,9 @@ def test_mmr_has_no_scores_and_says_no_sense(traced: SpanRecorder) -> None:
         pytest.param({"_id": "b", "relevance_score": 0.25}, "b", 0.25, "similarity", id="relevance"),
         pytest.param({"doc_id": 7, "_score": 3}, "7", 3.0, "similarity", id="search engine"),
         pytest.param({"id": "c", "distance": 0.75}, "c", 0.75, "distance", id="distance"),
-        pytest.param({"score": "high"}, None, None, None, id="neither"),
+        pytest.param({"score": "high"}, text_id("text"), None, None, id="neither"),
         pytest.param({"id": "d", "score": float("nan")}, "d", None, None, id="not a number"),
+        pytest.param({"source": "a.md"}, "a.md", None, None, id="source"),
     ],
 )
 def test_id_and_score_come_from_metadata(

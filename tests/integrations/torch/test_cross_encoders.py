@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+import groundtrace
+from groundtrace import Document
+from groundtrace.passages import text_id
 from tests.integrations.torch.conftest import tiny_classifier
 from tests.span_recorder import RecordedSpan, SpanRecorder
 
@@ -19,6 +22,8 @@ def assert_order(span: RecordedSpan, order: Sequence[int], scores: Sequence[floa
     assert span.attributes["reranker.query"] == span.attributes["input.value"] == QUERY
     assert span.documents("reranker.input_documents", "content") == PASSAGES
     assert span.documents("reranker.output_documents", "content") == [PASSAGES[place] for place in order]
+    assert span.documents("reranker.input_documents", "id") == [text_id(text) for text in PASSAGES]
+    assert span.documents("reranker.output_documents", "id") == [text_id(PASSAGES[place]) for place in order]
     assert span.documents("reranker.output_documents", "score") == pytest.approx(list(scores))
 
 
@@ -46,6 +51,21 @@ def test_predict_is_a_reranking_of_one_query(
     order = sorted(range(3), key=lambda place: -scores[place])
     assert len(set(scores)) == 3
     assert_order(traced.one(), order, [scores[place] for place in order])
+
+
+def test_passages_go_by_the_ids_that_they_were_retrieved_by(traced: SpanRecorder, cross_encoder: Any) -> None:
+    with groundtrace.chain("answer"):
+        with groundtrace.retriever(query=QUERY) as step:
+            step.add_documents(
+                [Document(id="d0", content=PASSAGES[0]), Document(id="d1", content=PASSAGES[1])]
+            )
+        found = cross_encoder.rank(QUERY, PASSAGES)
+
+    span = traced.of_kind("RERANKER")[0]
+    known = ["d0", "d1", text_id(PASSAGES[2])]
+    assert span.documents("reranker.input_documents", "id") == known
+    order = [item["corpus_id"] for item in found]
+    assert span.documents("reranker.output_documents", "id") == [known[place] for place in order]
 
 
 def test_one_pair_is_one_document(traced: SpanRecorder, cross_encoder: Any) -> None:
