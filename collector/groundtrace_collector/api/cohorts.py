@@ -12,7 +12,13 @@ from groundtrace_collector.state import collector_of
 
 router = APIRouter(prefix="/api/v1/cohorts", tags=["cohorts"])
 
-By = Annotated[str, Query(description="A field of the trace such as `encoder`, or `metadata.KEY`.")]
+By = Annotated[
+    str,
+    Query(
+        description="A field of the trace such as `encoder`, `metadata.KEY`, `language`, `query_length`, `day` or "
+        "`hour`; several separated by commas."
+    ),
+]
 Metrics = Annotated[
     str,
     Query(description="Separated by commas: `traces,p99_ms,fail_rate:groundedness`; see docs/metrics.md."),

@@ -8,7 +8,12 @@ from groundtrace_collector.commands import reading, table
 
 
 @click.command()
-@click.option("--by", required=True, metavar="DIMENSION", help="A field such as encoder, or metadata.KEY.")
+@click.option(
+    "--by",
+    required=True,
+    metavar="DIMENSION",
+    help="A field such as encoder, metadata.KEY, language, query_length, day or hour; several with commas.",
+)
 @click.option(
     "--metrics",
     required=True,

@@ -83,7 +83,7 @@ def cohort_rows(
     scales = {name: metrics.scale(cohort["metrics"][name] for cohort in shown) for name in names}
     return tuple(
         CohortRow(
-            key=key_text(cohort["key"]),
+            key=key_text(cohort),
             url=question.traces_url(question.by, cohort["key"]),
             cells=tuple(metrics.cell(name, cohort["metrics"][name], scales[name]) for name in names),
         )

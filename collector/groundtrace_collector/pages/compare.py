@@ -94,7 +94,7 @@ def compared_rows(
     """The API's cohorts as rows, the whole first as it comes."""
     return tuple(
         ComparedRow(
-            key=key_text(cohort["key"]),
+            key=key_text(cohort),
             whole=cohort["key"] == WHOLE,
             url=question.traces_url(question.cohort, cohort["key"]),
             cells=tuple(metrics.change(name, cohort["metrics"][name]) for name in names),

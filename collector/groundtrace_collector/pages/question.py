@@ -3,17 +3,20 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlencode
 
 from groundtrace_collector.pages.text import one_line
-from groundtrace_collector.query.dimensions import BOOKKEEPING
+from groundtrace_collector.query.dimensions import BOOKKEEPING, DERIVED, dimension
 from groundtrace_collector.query.errors import QueryError
 from groundtrace_collector.query.filters import INTERNAL_PROJECT, TraceFilter
 from groundtrace_collector.store.sql import statement
 from groundtrace_collector.store.store import Store
 
-DIMENSIONS = ("encoder", "reranker", "llm_model", "prompt_version", "route", "project", "service", "status")
+DIMENSIONS = (
+    *("encoder", "reranker", "llm_model", "prompt_version", "route", "project", "service", "status"),
+    *DERIVED,
+)
 DEFAULT_METRICS = (
     "recall@5",
     "score:context_relevance",
@@ -71,13 +74,12 @@ class Question:
             now=now,
         )
 
-    def traces_url(self, field: str, key: str) -> str:
-        """The trace list of one cohort; empty for the traces without the field, which no expression finds."""
-        if not key:
+    def traces_url(self, by: str, key: str) -> str:
+        """The trace list of one cohort of a dimension; empty where no expression finds just its traces."""
+        found = dimension(by).where(key) if by else ""
+        if not found:
             return ""
-        quoted = key.replace("'", "''")
-        parts = [f"({self.where})" if self.where else "", f"{field} = '{quoted}'"]
-        where = " and ".join(filter(None, parts))
+        where = " and ".join(filter(None, (f"({self.where})" if self.where else "", found)))
         return "/?" + urlencode({"where": where} | ({"since": self.since} if self.since else {}))
 
 
@@ -86,9 +88,10 @@ def error_field(error: QueryError) -> str:
     return "where" if error.code == "invalid_where" else ""
 
 
-def key_text(key: object) -> str:
+def key_text(cohort: Mapping[str, Any]) -> str:
     """A cohort's key as a row's heading; traces without the dimension have a cohort too."""
-    return one_line(key, 120) or "(none)"
+    keys = cohort.get("keys", [cohort["key"]])
+    return one_line(" · ".join(str(key) or "(none)" for key in keys), 120)
 
 
 async def dimensions(store: Store, project: str | None) -> tuple[str, ...]:

@@ -54,7 +54,7 @@ async def cohort_table(store: Store, query: CohortQuery) -> dict[str, Any]:
     )
     cohorts = [
         {
-            "key": row["Key"],
+            **by.labelled(row["Key"]),
             "metrics": {
                 metric.name: value_of(metric, row[f"s{index}"]).as_json()
                 for index, metric in enumerate(metrics)

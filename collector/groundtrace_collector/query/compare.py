@@ -68,7 +68,7 @@ async def compare(store: Store, query: CompareQuery) -> dict[str, Any]:
         "candidate": query.candidate,
         "cohorts": [
             {
-                "key": WHOLE if whole else key,
+                **(cohort.labelled(key) if cohort and not whole else {"key": WHOLE}),
                 "metrics": {name: rows[whole, key] for name, rows in compared.items()},
             }
             for whole, key in sizes.cohorts

@@ -18,8 +18,9 @@ MAX_DIMENSIONS = 4
 SEPARATOR = " · "
 """Between the values in the key of several dimensions; in a value the dot has a backslash before it."""
 _DAY_NS, _HOUR_NS = 86_400_000_000_000, 3_600_000_000_000
-_LENGTHS = ((20, "1-20"), (50, "21-50"), (100, "51-100"), (200, "101-200"), (500, "201-500"))
+_UP_TO = {20: "1-20", 50: "21-50", 100: "51-100", 200: "101-200", 500: "201-500"}
 _LONGER = "501+"
+LENGTHS = (*_UP_TO.values(), _LONGER)
 _NOT_COHORTS = {"query", "answer"}
 _BRACKETED = re.compile(r"metadata\['((?:[^']|'')+)'\]")
 _PLAIN = re.compile(r"metadata(\.[A-Za-z_]\w*)+", re.ASCII)
@@ -40,6 +41,10 @@ class Dimension:
     """From a key to the where-expression that finds its traces; '' where no expression does."""
     parts: tuple[Dimension, ...] = ()
     """Of several dimensions, each of them."""
+
+    def labelled(self, key: str) -> dict[str, object]:
+        """A cohort's `key`; of several dimensions also its values, as `keys`."""
+        return {"key": key} | ({"keys": values_of(key)} if self.parts else {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +159,7 @@ def _quoted(value: str) -> str:
 
 
 def _of_length(column: str) -> str:
-    steps = ", ".join(f"lengthUTF8({column}) <= {most}, '{name}'" for most, name in _LENGTHS)
+    steps = ", ".join(f"lengthUTF8({column}) <= {most}, '{name}'" for most, name in _UP_TO.items())
     return f"multiIf({column} = '', '', {steps}, '{_LONGER}')"
 
 

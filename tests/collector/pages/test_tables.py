@@ -68,6 +68,29 @@ async def test_frameworks_bookkeeping_is_not_offered_as_a_dimension_and_may_be_a
     assert [row[0] for row in table_rows(html, "content")] == ["passage"]
 
 
+@pytest.mark.usefixtures("encoders")
+@pytest.mark.parametrize(
+    ("by", "heading", "found"),
+    [
+        pytest.param("encoder,query_length", "minilm@1 · 1-20", "", id="a part that no expression finds"),
+        pytest.param("encoder,language", "minilm@1 · (none)", "25 traces", id="a part without a value"),
+        pytest.param("day", "20", " traces", id="a day"),
+        pytest.param("hour", "", "", id="an hour"),
+    ],
+)
+async def test_cohorts_of_derived_dimensions_lead_to_their_traces_where_an_expression_finds_them(
+    client: httpx.AsyncClient, by: str, heading: str, found: str
+) -> None:
+    html = (await client.get("/cohorts", params={"by": by, "metrics": "traces"})).text
+
+    rows = [row[0] for row in table_rows(html, "content")]
+    assert any(row.startswith(heading) for row in rows), rows
+    link = re.search(r'href="(/\?where=[^"]*)"><bdi>' + re.escape(heading), html)
+    assert (link is not None) is bool(found)
+    if link is not None:
+        assert found in (await client.get(link[1].replace("&amp;", "&"))).text
+
+
 @pytest.mark.parametrize("path", ["/cohorts", "/compare"])
 @pytest.mark.parametrize(
     ("parameters", "words", "beside"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from groundtrace_collector.query.dimensions import NAMES
+from groundtrace_collector.query.dimensions import LENGTHS, NAMES
 from groundtrace_collector.query.fields import FIELD_NAMES, KEYED_FIELDS, TRACE_FIELDS
 from groundtrace_collector.query.intervals import Z, order_ranks
 from groundtrace_collector.query.metrics import Direction, Form, catalogue
@@ -69,7 +69,9 @@ def test_every_metric_has_a_row_with_its_direction_and_interval(entry: object) -
 def test_every_dimension_is_named() -> None:
     section = METRICS.split("## Dimensions")[1].split("##")[0]
 
-    assert set(NAMES) | {"metadata.KEY", "by", "cohort"} == set(re.findall(r"`([^`]+)`", section))
+    rows = _rows(section)
+    assert set(rows) == {*NAMES, "metadata.KEY"}
+    assert set(re.findall(r"`([^`]+)`", rows["query_length"])) - {"query_length"} == set(LENGTHS)
 
 
 def test_the_stated_size_for_a_bound_of_p99_is_the_smallest() -> None:
