@@ -32,6 +32,12 @@ class CollectorProcess:
         self.arguments = ["--store", store, "--port", str(self.port), "--no-grpc", *arguments]
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int:
+        """The server's process id."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Start the server and wait until it is ready; raises with its log when it ends instead."""
         log = self.home / "serve.log"
