@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from groundtrace_collector.query.compare import WHOLE
 from groundtrace_collector.query.intervals import Value
-from groundtrace_collector.query.metrics import Direction, metric
+from groundtrace_collector.query.metrics import Direction, Form, metric
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,17 +54,24 @@ def of_comparison(answer: Mapping[str, Any]) -> Evidence:
         candidate=answer["candidate"],
         cohorts=tuple(cohort["key"] for cohort in answer["cohorts"]),
         found={
-            (cohort["key"], name): Compared(
-                base=_value(each["base"]),
-                candidate=_value(each["candidate"]),
-                difference=_value(each["difference"]),
-                paired=each["paired"],
-                direction=metric(name).direction,
-            )
+            (cohort["key"], name): _live(name, each)
             # Backwards, so that a family which is itself called `*` yields to the whole.
             for cohort in reversed(answer["cohorts"])
             for name, each in cohort["metrics"].items()
         },
+    )
+
+
+def _live(name: str, each: Mapping[str, Any]) -> Compared:
+    of = metric(name)
+    difference = _value(each["difference"])
+    return Compared(
+        base=_value(each["base"]),
+        # What only a pair has, such as churn, is held against limits like a candidate's own value.
+        candidate=difference if of.form is Form.PAIR else _value(each["candidate"]),
+        difference=difference,
+        paired=each["paired"],
+        direction=of.direction,
     )
 
 

@@ -11,7 +11,7 @@ from groundtrace_collector.gating.gate_file import GateFileError
 from groundtrace_collector.gating.proving import Standing
 from groundtrace_collector.gating.tails import holm, p_above, p_below
 from groundtrace_collector.query.intervals import Value
-from tests.collector.gating.gates import compared, decided, evidence, gate
+from tests.collector.gating.gates import compared, decided, evidence, gate, value
 
 NO_REGRESSION = {"kind": "no-regression", "metric": "recall@5"}
 NON_INFERIORITY = {"kind": "non-inferiority", "metric": "recall@5", "delta": 0.05}
@@ -125,6 +125,21 @@ def test_a_metric_without_direction_takes_limits_only() -> None:
 
     with pytest.raises(GateFileError, match="traces is neither better high nor low: write a limit"):
         decide(asked, found, {})
+
+
+def test_churn_of_live_traces_takes_a_limit() -> None:
+    pairs = {"base": value(None), "candidate": value(None), "difference": value(0.3, 0.05), "paired": True}
+    rules = ({"kind": "limit", "metric": "churn@5", "at_most": bound} for bound in (0.4, 0.2))
+
+    found = decide(gate(*rules), evidence({"whole": pairs}, metric="churn@5"), {})
+
+    assert [check.outcome for check in found.checks] == ["pass", "fail"]
+    with pytest.raises(GateFileError, match="churn@5 is neither better high nor low: write a limit"):
+        decide(
+            gate({"kind": "no-regression", "metric": "churn@5", "cohorts": "whole"}),
+            evidence({"whole": pairs}, metric="churn@5"),
+            {},
+        )
 
 
 def test_an_unproven_evaluator_decides_only_where_the_file_allows_it() -> None:
