@@ -130,24 +130,30 @@ def _groundtrace(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def filled(serve: ServeProcess) -> str:
-    """The URL of a real collector with one trace and its score."""
-
+    """The URL of a real collector with a trace, its score, and a trace of another name and family."""
     one = trace_id("cli")
     attributes = {"input.value": "what is due?\x1b[31m", "metadata": '{"doc_family": "billing"}'}
     spans = [{"trace_id": one, "span_id": "1" * 16, "name": "ask", "kind": "CHAIN", "attributes": attributes}]
+    other = {
+        "trace_id": trace_id("other"),
+        "name": "look",
+        "attributes": {"metadata": '{"doc_family": "hr"}'},
+    }
+    spans.append({**spans[0], **other})
     headers = {"content-type": "application/x-protobuf"}
     httpx.post(f"{serve.url}/v1/traces", content=otlp_request(spans), headers=headers).raise_for_status()
     body = {"scores": [{"trace_id": one, "name": "polite", "score": 0.5}]}
     httpx.post(f"{serve.url}/api/v1/scores", json=body).raise_for_status()
     deadline = time.monotonic() + 20
-    while not httpx.get(f"{serve.url}/api/v1/traces").json()["traces"]:
-        assert time.monotonic() < deadline, "the trace was never listed"
+    while len(httpx.get(f"{serve.url}/api/v1/traces").json()["traces"]) < 2:
+        assert time.monotonic() < deadline, "the traces were never listed"
         time.sleep(0.1)
     return serve.url
 
 
 def test_each_read_command_prints_the_apis_json_and_a_table(filled: str) -> None:
     one = trace_id("cli")
+    by_family = ("--metrics", "error_rate", "--cohort", "metadata.doc_family")
     commands: list[tuple[list[str], str, str]] = [
         (["traces", "--where", "name = 'ask'"], "/api/v1/traces?where=name = 'ask'", f"\t{one}\t"),
         (["trace", one], f"/api/v1/traces/{one}", "CHAIN\task\t"),
@@ -161,6 +167,11 @@ def test_each_read_command_prints_the_apis_json_and_a_table(filled: str) -> None
             ["compare", "--by", "name", "--base", "ask", "--candidate", "x", "--metrics", "error_rate"],
             "/api/v1/compare?by=name&base=ask&candidate=x&metrics=error_rate",
             "insufficient data",
+        ),
+        (
+            ["compare", "--by", "name", "--base", "ask", "--candidate", "look", *by_family],
+            "/api/v1/compare?by=name&base=ask&candidate=look&metrics=error_rate&cohort=metadata.doc_family",
+            "*\terror_rate, mix\t\t\t0\t",
         ),
     ]
     for arguments, path, words in commands:
