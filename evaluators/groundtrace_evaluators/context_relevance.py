@@ -21,9 +21,9 @@ ANSWER_WEIGHT = 1.0
 class ContextRelevance(QueryToContext):
     """Share of the query that the best passage covers: 1 is all of it, 0 nothing.
 
-    Method: lexical, no model, under 1 ms. The query's content words, everyday words at half weight, are
-    looked for in each passage; a question that asks for a figure or a name (when, how many, who, where)
-    also wants a figure or name in the passage that the question does not give. The score is the best
+    Method: lexical, version 2, no model, under 1 ms. The query's content words, everyday words at half
+    weight, are looked for in each passage; a question that asks for a figure or a name (when, how many, who,
+    where) also wants a figure or name in the passage that the question does not give. The score is the best
     passage's; evidence has every passage, best first by retrieval, with the words it lacks.
 
     A query without content words is ``NO_CLAIMS``.
@@ -36,7 +36,10 @@ class ContextRelevance(QueryToContext):
 
     Limits: a passage that says the same in other words scores 0; a long passage covers more by chance;
     a passage on the subject that does not answer still scores high. Question words are English only.
-    Scores of different languages are not on one scale. Measured figures: ``docs/evaluators.md``.
+    Scores of different languages are not on one scale.
+
+    Measured: AUROC 0.74 (0.70 to 0.79) on WikiQA, whether a sentence answers the question, and 0.86 with an
+    ms-marco-MiniLM-L-12 cross-encoder; 0.96 to 1.00 on XQuAD's paragraphs in six languages.
 
     Source: query-term coverage (coordination level matching, Cleverdon 1966), with expected answer types
     as in question answering (Li and Roth, 2002).

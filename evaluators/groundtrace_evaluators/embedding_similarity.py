@@ -25,14 +25,17 @@ class EmbeddingSimilarity(ResponseToExpected):
     0, and method and version carry the encoder's fingerprint, so that spaces never mix. A text to compare
     that is longer than the window is ``TRUNCATED``; a failing encoder gives its status.
 
-    Method without one: lexical, no model, under 1 ms. Both texts become counts of their runs of 2, 3 and 4
-    characters inside words, English function words aside, dampened by 1 + ln n. On a case from a trace
+    Method: without an encoder lexical, version 1, under 1 ms. Both texts become counts of their runs of 2, 3
+    and 4 characters inside words, English function words aside, dampened by 1 + ln n. On a case from a trace
     it compares the query with each passage and takes the best.
 
     Threshold: 0.5, not calibrated; two texts of very different length stay far below it.
 
     Limits: it sees spelling, not meaning, and its numbers must never be compared with an encoder's
-    cosine; the method ``lexical`` marks them. Measured figures: ``docs/evaluators.md``.
+    cosine; the method ``lexical`` marks them.
+
+    Measured: Spearman 0.76 with people's grades (STS-B), 0.89 with bge-small; AUROC 0.67 on Banking77's
+    confusable intents.
 
     Source: character n-gram vectors, Damashek (1995, "Gauging similarity with n-grams").
     """

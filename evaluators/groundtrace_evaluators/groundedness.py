@@ -44,8 +44,8 @@ class Claim(NamedTuple):
 class Groundedness(ContextToAnswer):
     """How far the context supports the answer: 1 is word for word, 0 not at all.
 
-    Method: lexical, no model, about 1 ms. Each sentence of the answer pays for the words, names and
-    figures that the context holds nowhere, for those that the context sentence closest to it lacks, and
+    Method: lexical, version 3, no model, 1 to 3 ms. Each sentence of the answer pays for the words, names
+    and figures that the context holds nowhere, for those that the context sentence closest to it lacks, and
     for neighbouring words that never meet in the context. Its doubt grows exponentially with the cost a
     word; the score is 1 / (1 + the sum of the doubts), so one bad sentence spoils a long answer. What the
     query says may be repeated. Citation marks, words about the sources ("according to passage 2"), greetings,
@@ -56,8 +56,10 @@ class Groundedness(ContextToAnswer):
     Threshold: 0.5, not calibrated; good as a rank and a trend, not as a verdict on one answer.
 
     Limits: it reads words, not meaning. It does not see negation, swapped roles or a wrong relation
-    between words that stand together in the context, and it marks free paraphrase down. Measured
-    figures: ``docs/evaluators.md``.
+    between words that stand together in the context, and it marks free paraphrase down.
+
+    Measured: AUROC 0.83 (0.78 to 0.88) on answers of models to real questions (RAGTruth QA), 0.67 on
+    summaries by strong models (FaithBench), mean of six sets 0.79; all of them: ``docs/evaluators.md``.
 
     Source: our own measure, after the content precision of Nan et al. (2021, "Entity-level factual
     consistency") and the extractive fragments of Grusky et al. (2018, "Newsroom").

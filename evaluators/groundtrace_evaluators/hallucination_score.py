@@ -12,12 +12,12 @@ from groundtrace_evaluators.shapes import ContextToAnswer
 class HallucinationScore(ContextToAnswer):
     """One less groundedness: 1 is most hallucinated, 0 is fully grounded.
 
-    The same measure as ``groundedness`` read from the other end, for those who count hallucinations; it
-    holds no further information, and the two must not be averaged.
+    Method: lexical, version 3: the same measure as ``groundedness``, read from the other end, for those who
+    count hallucinations; it holds no further information, and the two must not be averaged.
 
     Threshold: 0.5, above it fails; not calibrated.
 
-    Limits: those of ``Groundedness``.
+    Limits: those of ``Groundedness``, and measured with it.
     """
 
     name: ClassVar[str] = "hallucination_score"

@@ -52,15 +52,18 @@ def score_margin(positives: Sequence[float], negatives: Sequence[float]) -> Scor
 class Margin(Evaluator):
     """How often a relevant document outscores another one that was retrieved: 1 is always, 0.5 is chance.
 
-    Method: ids and the retriever's scores. The score is the AUROC of relevant against other documents, which
-    has no scale and may be compared between encoders; the explanation also gives the plain margin, mean
-    relevant score less best other score. Distances are told from similarities by their order: documents come
-    best first. With only relevant or only other documents retrieved there is nothing to compare: ``NO_CLAIMS``.
+    Method: ids, version 1, and the retriever's scores. The score is the AUROC of relevant against other
+    documents, which has no scale and may be compared between encoders; the explanation also gives the plain
+    margin, mean relevant score less best other score. Distances are told from similarities by their order:
+    documents come best first. With only relevant or only other documents retrieved there is nothing to
+    compare: ``NO_CLAIMS``.
 
     Threshold: 0.5, which is chance; not calibrated.
 
     Limits: relevant documents that were not retrieved do not count, so read it beside recall_at_k. The plain
     margin depends on the encoder's scale.
+
+    Measured: nothing to measure, it is computed from ids and scores.
 
     Source: AUROC as the Mann-Whitney statistic (Hanley and McNeil, 1982).
     """

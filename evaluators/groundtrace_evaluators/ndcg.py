@@ -28,12 +28,14 @@ def ndcg_at_k(retrieved: Sequence[str], relevant: Collection[str], *, k: int | N
 class NdcgAtK(RetrievedToRelevant):
     """Normalised discounted cumulative gain: 1 when every relevant document leads, 0 without one.
 
-    Method: ids, compared exactly, gain 1 each. k is the number of documents retrieved, relevant ones that
-    are missing count; for another, subclass with ``k`` and a name of its own.
+    Method: ids, version 1, compared exactly, gain 1 each. k is the number of documents retrieved, relevant
+    ones that are missing count; for another, subclass with ``k`` and a name of its own.
 
     Threshold: 0.5, not calibrated.
 
     Limits: relevance has no grades; only as good as the list of relevant ids.
+
+    Measured: nothing to measure, it is computed from ids.
 
     Source: Järvelin and Kekäläinen, "Cumulated gain-based evaluation of IR techniques" (2002).
     """

@@ -24,13 +24,15 @@ def recall_at_k(retrieved: Sequence[str], relevant: Collection[str], *, k: int |
 class RecallAtK(RetrievedToRelevant):
     """Share of the relevant documents that were retrieved: 1 is all of them.
 
-    Method: ids, compared exactly. k is the number of documents retrieved; for another, subclass with ``k``
-    and a name of its own.
+    Method: ids, version 1, compared exactly. k is the number of documents retrieved; for another, subclass
+    with ``k`` and a name of its own.
 
     Threshold: 0.5, not calibrated; what is enough depends on how many documents are relevant.
 
     Limits: only as good as the list of relevant ids; a relevant document that nobody listed counts for
     nothing. A chunk's id is not its document's.
+
+    Measured: nothing to measure, it is computed from ids.
 
     Source: Manning, Raghavan and Schütze, "Introduction to Information Retrieval" (2008), section 8.4.
     """

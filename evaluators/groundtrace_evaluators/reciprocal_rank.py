@@ -25,11 +25,13 @@ def reciprocal_rank(retrieved: Sequence[str], relevant: Collection[str]) -> floa
 class ReciprocalRank(RetrievedToRelevant):
     """One over the rank of the first relevant document: 1 for the top, 0 for none; its mean is MRR.
 
-    Method: ids, compared exactly.
+    Method: ids, version 1, compared exactly.
 
     Threshold: 0.5, not calibrated: below it no relevant document is among the first two.
 
     Limits: sees the first relevant document only; only as good as the list of relevant ids.
+
+    Measured: nothing to measure, it is computed from ids.
 
     Source: Voorhees, TREC-8 Question Answering Track Report (1999).
     """

@@ -41,9 +41,10 @@ _MAX_CHARS = 2_000
 class Refusal(Evaluator):
     """Share of the answer's sentences that decline to answer: 1 is a refusal, 0 an answer.
 
-    Method: lexical, under 1 ms: patterns for not knowing (``I don't know``, ``the context does not mention
-    it``) and for not being willing or allowed (``I can't help with that``), in English and, fewer, in eleven
-    other languages. Greetings and offers do not count. The label says ``refusal``, ``partial`` or ``answer``.
+    Method: lexical, version 1, under 1 ms: patterns for not knowing (``I don't know``, ``the context does not
+    mention it``) and for not being willing or allowed (``I can't help with that``), in English and, fewer, in
+    eleven other languages. Greetings and offers do not count. The label says ``refusal``, ``partial`` or
+    ``answer``.
 
     Lower is better: its mean is the refusal rate. Where the context holds no answer, refusing is right: read it
     beside context_relevance.
@@ -51,7 +52,9 @@ class Refusal(Evaluator):
     Threshold: 0.5, above it fails; not calibrated.
 
     Limits: refusals put in other words, or in a language that is not listed, read as answers; a sentence that
-    reports somebody's refusal may read as one. No human labels were at hand: only the patterns are tested.
+    reports somebody's refusal may read as one.
+
+    Measured: not on human labels, none were at hand; only the patterns are tested.
 
     Source: our own list.
     """

@@ -1,4 +1,6 @@
 import logging
+import re
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -13,10 +15,19 @@ from groundtrace_evaluators import (
     HallucinationScore,
     Status,
     Verdict,
+    custom,
     get,
     names,
 )
 
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "evaluators.md"
+SHIPPED = tuple(
+    name
+    for name in names()
+    if type(get(name)).__module__.startswith("groundtrace_evaluators.")
+    and type(get(name)).__module__ != custom.__name__
+)
+"""Without those that other tests made in this process."""
 BERN = "Bern is the capital of Switzerland. It lies on the Aare."
 
 
@@ -93,8 +104,33 @@ def test_every_evaluator_says_what_it_is(name: str) -> None:
     assert evaluator.method
     assert 0.0 <= evaluator.threshold <= 1.0
     assert evaluator.needs
-    assert "Limits:" in (type(evaluator).__doc__ or "")
-    assert "Threshold:" in (type(evaluator).__doc__ or "")
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_docstring_states_method_version_threshold_limits_and_what_was_measured(name: str) -> None:
+    evaluator = get(name)
+    words = " ".join((type(evaluator).__doc__ or "").split())
+
+    assert re.search(rf"Method: [^.]*\b{evaluator.method}, version {evaluator.version}\b", words)
+    assert f"Threshold: {evaluator.threshold:g}" in words
+    assert "Limits: " in words
+    assert "Measured: " in words or "measured with it" in words
+
+
+def test_the_docs_have_the_methods_versions_and_thresholds_of_the_code() -> None:
+    told = re.findall(
+        r"^\| `(\w+)` \| (\w+ \d+) \| (above|below) (\S+) \|", DOCS.read_text("utf-8"), re.MULTILINE
+    )
+
+    assert sorted(told) == sorted(
+        (
+            name,
+            f"{get(name).method} {get(name).version}",
+            "above" if get(name).direction == "lower" else "below",
+            f"{get(name).threshold:g}",
+        )
+        for name in SHIPPED
+    )
 
 
 def test_a_failure_inside_an_evaluator_is_a_status(caplog: pytest.LogCaptureFixture) -> None:
