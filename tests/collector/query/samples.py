@@ -19,10 +19,9 @@ def side_row(values: Floats, clusters: NDArray[np.int_] | None = None, weights: 
     ``clusters`` are numbers from 0, every one of them used.
     """
     weighed = np.ones(len(values)) if weights is None else weights
-    if clusters is None:
-        totals, sums = values, weighed
-    else:
-        totals, sums = np.bincount(clusters, weights=values), np.bincount(clusters, weights=weighed)
+    totals, sums = values, weighed
+    if clusters is not None:
+        totals, sums = (np.bincount(clusters, each).astype(np.float64) for each in (values, weighed))
     return (
         len(values),
         len(totals),
