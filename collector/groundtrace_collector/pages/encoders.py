@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from groundtrace_collector.pages import formats, metrics
+from groundtrace_collector.pages.encoder import encoder_url
 from groundtrace_collector.pages.formats import Moment
 from groundtrace_collector.pages.metrics import Cell
 from groundtrace_collector.pages.page import Page
@@ -26,6 +27,7 @@ class EncoderRow:
     name: str
     url: str
     traces: str
+    traces_url: str
     first: Moment | None
     last: Moment | None
     cells: tuple[Cell | None, ...]
@@ -68,8 +70,9 @@ def encoder_rows_of(
     return tuple(
         EncoderRow(
             name=one_line(row["Encoder"], 120),
-            url=Question().traces_url("encoder", row["Encoder"]),
+            url=encoder_url(row["Encoder"]),
             traces=formats.number(row["Traces"]),
+            traces_url=Question().traces_url("encoder", row["Encoder"]),
             first=formats.moment_of_ms(row["FirstMs"], now),
             last=formats.moment_of_ms(row["LastMs"], now),
             cells=tuple(

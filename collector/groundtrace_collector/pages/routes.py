@@ -14,6 +14,7 @@ from groundtrace_collector.pages.api_docs import docs_page
 from groundtrace_collector.pages.cohorts import cohorts_page
 from groundtrace_collector.pages.compare import compare_page
 from groundtrace_collector.pages.datasets import dataset_page, datasets_page
+from groundtrace_collector.pages.encoder import encoder_page
 from groundtrace_collector.pages.encoders import encoders_page
 from groundtrace_collector.pages.evaluations import evaluations_page
 from groundtrace_collector.pages.listing import trace_list
@@ -78,6 +79,13 @@ async def evaluations(request: Request, dispatcher: Dispatching, caller: Called)
 async def encoders(request: Request, caller: Called) -> Response:
     """Encoder versions."""
     return rendered(await encoders_page(collector_of(request).store, caller.project, _now()))
+
+
+@router.get("/encoders/{encoder:path}")
+async def encoder(request: Request, encoder: str, caller: Called, by: str = "") -> Response:
+    """The card of one encoder version; a wrong dimension is 400 with the form."""
+    page = await encoder_page(collector_of(request).store, caller.project, encoder, by.strip(), _now())
+    return rendered(page, status=400 if page.error else 200)
 
 
 @router.get("/datasets")

@@ -95,6 +95,7 @@ ASKED: dict[tuple[str, str], list[dict[str, Any]]] = {
     ("GET", "/compare"): [{}, {"params": COMPARED}],
     ("GET", "/evaluations"): [{}],
     ("GET", "/encoders"): [{}],
+    ("GET", "/encoders/{encoder:path}"): [{}, {"params": {"by": "project"}}],
     ("GET", "/datasets"): [{}],
     ("GET", "/datasets/{name}"): [{}],
     ("GET", "/sql"): [{}, {"params": {"sql": "SELECT * FROM traces"}}],
@@ -113,7 +114,7 @@ SHOWN = {
     for path in (
         "/api/v1/traces", "/api/v1/traces/{trace_id}", "/api/v1/cohorts", "/api/v1/scores", "/api/v1/feedback",
         "/api/v1/jobs", "/", "/traces/{trace_id}", "/cohorts", "/compare", "/evaluations",
-        "/encoders", "/sql",
+        "/encoders", "/encoders/{encoder:path}", "/sql",
     )
 } | {("POST", "/api/v1/sql")}  # fmt: skip
 
@@ -209,6 +210,7 @@ class Two:
     async def ask(self, method: str, path: str, asked: dict[str, Any], who: str) -> httpx.Response:
         """One request of the table, with the other project's ids in it."""
         values = {"trace_id": THEIRS, "run_id": self.run, "name:path": "theirs", "which": "theirs"}
+        values["encoder:path"] = f"encoder-{SECRET}"
         named = "theirs" if "datasets" in path else "groundtrace.css"
         for name, value in (values | {"name": named}).items():
             path = path.replace(f"{{{name}}}", value)

@@ -32,6 +32,8 @@ def addresses(site: str, trace_id: str) -> list[str]:
         "/traces/none",
         "/datasets/golden",
         "/datasets/none",
+        "/encoders/minilm%402",
+        "/encoders/minilm%402?by=colour",
     ]
     return [site + path for path in [*PAGES, *extra]]
 

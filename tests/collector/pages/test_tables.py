@@ -195,6 +195,56 @@ async def test_encoders_are_listed_with_traces_and_relevance(client: httpx.Async
     assert "Compare the two latest" in html
 
 
+@pytest.mark.usefixtures("encoders")
+async def test_an_encoder_leads_to_its_card_and_its_traces(client: httpx.AsyncClient) -> None:
+    listed = (await client.get("/encoders")).text
+    card = (await client.get("/encoders/minilm%402", params={"by": "project"})).text
+
+    assert '<a href="/encoders/minilm%402"><bdi>minilm@2<' in listed
+    assert [row[:2] for row in table_rows(card, "cohorts-title")] == [["all", "25"], ["default", "25"]]
+    assert "None was found" in card
+    compared = re.search(r'href="(/compare[^"]*)">Compare with <bdi>minilm@1<', card)
+    assert compared is not None
+    assert (await client.get(compared[1].replace("&amp;", "&"))).status_code == 200
+
+
+async def test_a_card_names_the_cohorts_in_which_the_encoder_is_weak(
+    client: httpx.AsyncClient, send: Send
+) -> None:
+    spans = []
+    for number in range(90):
+        asked = rag_spans(new_trace_id(), encoder="a/b's")
+        family = "legal" if number < 30 else "billing"
+        asked[0]["attributes"]["metadata"] = f'{{"doc_family": "{family}"}}'
+        if family == "legal" and number % 10:
+            asked[0]["attributes"]["groundtrace.gold.document_ids"] = '["elsewhere"]'
+        spans += asked
+    await send(spans)
+
+    html = (await client.get("/encoders/minilm%40a%2Fb's")).text
+
+    (row,) = table_rows(html, "weak-title")
+    assert (row[:2], row[-1]) == (["legal", "recall@5"], "its interval is beyond the whole's 0.7")
+    assert row[2].startswith("0.100 ")
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "says"),
+    [
+        pytest.param("/encoders/none", 404, "No trace has this encoder", id="encoder"),
+        pytest.param("/encoders/minilm%402?by=colour", 400, "unknown dimension", id="dimension"),
+    ],
+)
+@pytest.mark.usefixtures("encoders")
+async def test_a_card_that_cannot_be_shown_says_why(
+    client: httpx.AsyncClient, path: str, status: int, says: str
+) -> None:
+    response = await client.get(path)
+
+    assert response.status_code == status
+    assert says in response.text
+
+
 async def test_a_table_of_many_cohorts_and_metrics_stays_small(client: httpx.AsyncClient, send: Send) -> None:
     spans = []
     for number in range(300):
