@@ -150,17 +150,23 @@ class AsyncClient:
         by: str,
         metrics: Sequence[str],
         where: str | None = None,
+        cohort: str | None = None,
         since: Time | None = None,
         until: Time | None = None,
         limit: int | None = None,
     ) -> Answer:
-        """Metrics by cohort: ``{"by", "cohorts": [{"key", "metrics": {NAME: value}}]}``."""
+        """Metrics by cohort: ``{"by", "cohorts": [{"key", "metrics": {NAME: value}}]}``.
+
+        ``by`` is a dimension, or several separated by commas; ``cohort`` is the name of a saved cohort: only
+        its traces are counted.
+        """
         return await self._answer(
             calls.get(
                 "/api/v1/cohorts",
                 by=by,
                 metrics=metrics,
                 where=where,
+                cohort=cohort,
                 since=since,
                 until=until,
                 limit=limit,
@@ -176,12 +182,14 @@ class AsyncClient:
         metrics: Sequence[str],
         cohort: str | None = None,
         where: str | None = None,
+        saved: str | None = None,
         since: Time | None = None,
         until: Time | None = None,
     ) -> Answer:
         """Two values of one field side by side, with a verdict for each cohort and metric.
 
-        With ``by="window"`` the values are spans of time, such as ``"14d/7d"`` and ``"7d/"``.
+        With ``by="window"`` the values are spans of time, such as ``"14d/7d"`` and ``"7d/"``. ``cohort`` is a
+        dimension; ``saved`` is the name of a saved cohort: only its traces are compared.
         """
         return await self._answer(
             calls.get(
@@ -192,6 +200,7 @@ class AsyncClient:
                 cohort=cohort,
                 metrics=metrics,
                 where=where,
+                saved=saved,
                 since=since,
                 until=until,
             )
@@ -204,6 +213,7 @@ class AsyncClient:
         name: str | None = None,
         source: str | None = None,
         where: str | None = None,
+        cohort: str | None = None,
         since: Time | None = None,
         until: Time | None = None,
         limit: int | None = None,
@@ -217,6 +227,7 @@ class AsyncClient:
                 name=name,
                 source=source,
                 where=where,
+                cohort=cohort,
                 since=since,
                 until=until,
                 limit=limit,

@@ -147,17 +147,23 @@ class Client:
         by: str,
         metrics: Sequence[str],
         where: str | None = None,
+        cohort: str | None = None,
         since: Time | None = None,
         until: Time | None = None,
         limit: int | None = None,
     ) -> Answer:
-        """Metrics by cohort: ``{"by", "cohorts": [{"key", "metrics": {NAME: value}}]}``."""
+        """Metrics by cohort: ``{"by", "cohorts": [{"key", "metrics": {NAME: value}}]}``.
+
+        ``by`` is a dimension, or several separated by commas; ``cohort`` is the name of a saved cohort: only
+        its traces are counted.
+        """
         return self._answer(
             calls.get(
                 "/api/v1/cohorts",
                 by=by,
                 metrics=metrics,
                 where=where,
+                cohort=cohort,
                 since=since,
                 until=until,
                 limit=limit,
@@ -173,12 +179,14 @@ class Client:
         metrics: Sequence[str],
         cohort: str | None = None,
         where: str | None = None,
+        saved: str | None = None,
         since: Time | None = None,
         until: Time | None = None,
     ) -> Answer:
         """Two values of one field side by side, with a verdict for each cohort and metric.
 
-        With ``by="window"`` the values are spans of time, such as ``"14d/7d"`` and ``"7d/"``.
+        With ``by="window"`` the values are spans of time, such as ``"14d/7d"`` and ``"7d/"``. ``cohort`` is a
+        dimension; ``saved`` is the name of a saved cohort: only its traces are compared.
         """
         return self._answer(
             calls.get(
@@ -189,6 +197,7 @@ class Client:
                 cohort=cohort,
                 metrics=metrics,
                 where=where,
+                saved=saved,
                 since=since,
                 until=until,
             )
@@ -201,6 +210,7 @@ class Client:
         name: str | None = None,
         source: str | None = None,
         where: str | None = None,
+        cohort: str | None = None,
         since: Time | None = None,
         until: Time | None = None,
         limit: int | None = None,
@@ -214,6 +224,7 @@ class Client:
                 name=name,
                 source=source,
                 where=where,
+                cohort=cohort,
                 since=since,
                 until=until,
                 limit=limit,

@@ -29,6 +29,9 @@ async def sides(
         str | None, Query(description="A dimension: one comparison for each of its values.")
     ] = None,
     where: Where = None,
+    saved: Annotated[
+        str | None, Query(description="The name of a saved cohort: only its traces are compared.")
+    ] = None,
     since: Since = None,
     until: Until = None,
 ) -> JSONResponse:
@@ -42,6 +45,13 @@ async def sides(
         candidate=candidate,
         metrics=metrics,
         cohort=cohort,
-        filter=TraceFilter(where=where, since=since, until=until, project=caller.project),
+        filter=TraceFilter(
+            where=where,
+            cohort=saved,
+            since=since,
+            until=until,
+            project=caller.project,
+            cohorts_of=caller.project,
+        ),
     )
     return JSONResponse(await compare(collector_of(request).store, query))

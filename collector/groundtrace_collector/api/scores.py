@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from groundtrace_collector.access.caller import Called
 from groundtrace_collector.api.calibrations import book_of
-from groundtrace_collector.api.parameters import Limit, Where
+from groundtrace_collector.api.parameters import Limit, SavedCohort, Where
 from groundtrace_collector.query.scores import VerdictQuery, list_scores
 from groundtrace_collector.query.times import TIME_HELP
 from groundtrace_collector.query.verdicts import add_scores
@@ -35,6 +35,7 @@ async def list_(
     name: str | None = None,
     source: str | None = None,
     where: Where = None,
+    cohort: SavedCohort = None,
     since: Annotated[str | None, Query(description=f"Scores made at or after this: {TIME_HELP}.")] = None,
     until: Annotated[str | None, Query(description=f"Scores made before this: {TIME_HELP}.")] = None,
     limit: Limit = None,
@@ -49,6 +50,7 @@ async def list_(
         name=name,
         source=source,
         where=where,
+        cohort=cohort,
         since=since,
         until=until,
         limit=limit,

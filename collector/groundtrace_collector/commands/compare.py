@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @click.option("--candidate", required=True, metavar="VALUE", help="The value that is judged.")
 @click.option("--metrics", required=True, metavar="NAMES", help="Separated by commas.")
 @click.option("--cohort", metavar="DIMENSION", help="One comparison for each of its values.")
+@click.option("--saved", metavar="NAME", help="Only the traces of a saved cohort.")
 @reading.filters
 @reading.reads
 def command(
@@ -33,6 +34,7 @@ def command(
     candidate: str,
     metrics: str,
     cohort: str | None,
+    saved: str | None,
     where: str | None,
     since: str | None,
     until: str | None,
@@ -53,6 +55,7 @@ def command(
         "candidate": candidate,
         "metrics": metrics,
         "cohort": cohort,
+        "saved": saved,
         "where": where,
         "since": since,
         "until": until,

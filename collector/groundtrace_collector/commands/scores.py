@@ -28,6 +28,7 @@ _SHOWN_PROBLEMS = 20
 @click.option("--name", metavar="NAME", help="Only scores of this name, such as groundedness.")
 @click.option("--source", type=click.Choice(["evaluator", "human", "api"]), help="Only from here.")
 @reading.filters
+@click.option("--cohort", metavar="NAME", help="Only of the traces of a saved cohort.")
 @click.option("--limit", type=int, help="Rows. [50, at most 1000]")
 @click.option("--cursor", metavar="TEXT", help="The next_cursor of the page before.")
 @reading.reads
@@ -41,6 +42,7 @@ def command(
     where: str | None,
     since: str | None,
     until: str | None,
+    cohort: str | None,
     limit: int | None,
     cursor: str | None,
     url: str | None,
@@ -49,7 +51,7 @@ def command(
 ) -> None:
     """List scores, newest first; or import them from a file."""
     if context.invoked_subcommand is not None:
-        if any((trace_id, name, source, where, since, until, limit, cursor, url, as_json)):
+        if any((trace_id, name, source, where, since, until, cohort, limit, cursor, url, as_json)):
             raise click.UsageError(f"options of {context.invoked_subcommand} go after it")
         return
     params = {
@@ -59,6 +61,7 @@ def command(
         "where": where,
         "since": since,
         "until": until,
+        "cohort": cohort,
         "limit": limit,
         "cursor": cursor,
     }

@@ -1,12 +1,12 @@
 """The cohort page: one metric table, one row a cohort."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar
 
 from groundtrace_collector.pages import metrics
-from groundtrace_collector.pages.listing import PERIODS, Options, with_chosen
+from groundtrace_collector.pages.listing import PERIODS, Options, saved_options, with_chosen
 from groundtrace_collector.pages.metrics import Cell
 from groundtrace_collector.pages.page import Page
 from groundtrace_collector.pages.question import Question, dimensions, error_field, key_text
@@ -38,6 +38,7 @@ class CohortsPage(Page):
     section: ClassVar[str] = "cohorts"
     question: Question
     dimensions: tuple[str, ...] = ()
+    saved: Options = ()
     periods: Options = PERIODS
     metrics_help: str
     metrics: tuple[str, ...] = ()
@@ -52,6 +53,8 @@ async def cohorts_page(
 ) -> CohortsPage:
     """The page for a query string: by encoder over a week unless it says otherwise."""
     question = Question.of(parameters, since="7d", metrics="traces, " + Question.of({}).metrics)
+    # As in the API and on the trace list: here `cohort` names a saved one.
+    question = replace(question, saved=question.cohort, cohort="")
     try:
         table = await cohort_table(
             store,
@@ -94,9 +97,10 @@ def cohort_rows(
 async def _page(store: Store, project: str | None, question: Question, **content: Any) -> CohortsPage:
     return CohortsPage(
         title="Cohorts",
-        json_url=f"/api/v1/cohorts?{question.api_query()}",
+        json_url=f"/api/v1/cohorts?{replace(question, saved='', cohort=question.saved).api_query()}",
         question=question,
         dimensions=await dimensions(store, project),
+        saved=await saved_options(store, project, question.saved),
         periods=with_chosen(PERIODS, question.since),
         metrics_help=" ".join(known_metrics()),
         **content,

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from groundtrace_collector.pages import metrics
 from groundtrace_collector.pages.cohorts import MOST_ROWS
-from groundtrace_collector.pages.listing import PERIODS, Options, with_chosen
+from groundtrace_collector.pages.listing import PERIODS, Options, saved_options, with_chosen
 from groundtrace_collector.pages.metrics import Change
 from groundtrace_collector.pages.page import Page
 from groundtrace_collector.pages.question import Question, dimensions, encoder_rows, error_field, key_text
@@ -43,6 +43,7 @@ class ComparePage(Page):
     dimensions: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
     suggestions: tuple[tuple[str, str], ...] = ()
+    saved: Options = ()
     periods: Options = PERIODS
     metrics_help: str
     metrics: tuple[str, ...] = ()
@@ -126,6 +127,7 @@ async def _page(store: Store, project: str | None, question: Question, **content
         dimensions=(*await dimensions(store, project), WINDOW),
         values=tuple(encoders[:50]),
         suggestions=suggestions(encoders),
+        saved=await saved_options(store, project, question.saved),
         periods=with_chosen(PERIODS, question.since),
         metrics_help=" ".join(known_metrics()),
         **content,

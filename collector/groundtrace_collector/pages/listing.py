@@ -15,6 +15,7 @@ from groundtrace_collector.pages.scores import Chip
 from groundtrace_collector.pages.text import clean, one_line
 from groundtrace_collector.query.errors import QueryError, WhereError
 from groundtrace_collector.query.filters import INTERNAL_PROJECT, TraceFilter
+from groundtrace_collector.query.saved import list_saved
 from groundtrace_collector.query.traces import TracePage, TraceQuery, count_traces, list_traces
 from groundtrace_collector.store.sql import statement
 from groundtrace_collector.store.store import Store
@@ -109,6 +110,7 @@ class TraceListPage(Page):
     """What is wrong with the filters; then there are no rows."""
     error_field: str = ""
     projects: tuple[str, ...] = ()
+    saved: Options = ()
     periods: Options = PERIODS
     orders: Options = ORDERS
     rows: tuple[TraceRow, ...] = ()
@@ -178,6 +180,7 @@ async def _page(store: Store, filters: Filters, project: str | None, **content: 
         json_url=f"/api/v1/traces?{filters.api_query()}",
         filters=filters,
         projects=tuple(row["Project"] for row in rows),
+        saved=await saved_options(store, project, filters.cohort),
         periods=with_chosen(PERIODS, filters.since),
         orders=with_chosen(ORDERS, filters.order),
         **content,
@@ -214,6 +217,13 @@ def trace_row(trace: Mapping[str, Any], now: datetime) -> TraceRow:
         chips=tuple(chips[:_CHIPS]),
         hidden_chips=len(chips[_CHIPS:]),
     )
+
+
+async def saved_options(store: Store, project: str | None, chosen: str) -> Options:
+    """The saved cohorts of a reader's project to choose from; none where nothing is saved or chosen."""
+    names = [str(row["name"]) for row in await list_saved(store, project=project)]
+    options = with_chosen(tuple((name, one_line(name, 60)) for name in names), chosen)
+    return (("", "all traces"), *options) if options else ()
 
 
 def with_chosen(options: Options, chosen: str) -> Options:

@@ -34,6 +34,9 @@ class Question:
     base: str = ""
     candidate: str = ""
     cohort: str = ""
+    """The dimension by which a comparison is split."""
+    saved: str = ""
+    """The name of a saved cohort."""
     metrics: str = ""
     where: str = ""
     since: str = ""
@@ -68,9 +71,11 @@ class Question:
         """Which traces it is about, for a reader who is bound to ``project``."""
         return TraceFilter(
             where=self.where or None,
+            cohort=self.saved or None,
             since=self.since or None,
             until=self.until or None,
             project=project,
+            cohorts_of=project,
             now=now,
         )
 
@@ -80,7 +85,8 @@ class Question:
         if not found:
             return ""
         where = " and ".join(filter(None, (f"({self.where})" if self.where else "", found)))
-        return "/?" + urlencode({"where": where} | ({"since": self.since} if self.since else {}))
+        narrowed = {"where": where, "cohort": self.saved, "since": self.since}
+        return "/?" + urlencode({name: value for name, value in narrowed.items() if value})
 
 
 def error_field(error: QueryError) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from groundtrace_collector.query import shapes
 from groundtrace_collector.query.errors import QueryError
 from groundtrace_collector.query.filters import INTERNAL_PROJECT, TraceFilter, select
 from groundtrace_collector.query.page import checked_limit
+from groundtrace_collector.query.saved import saved_expression
 from groundtrace_collector.query.times import parse_time
 from groundtrace_collector.store.sql import statement
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictQuery:
-    """Which scores or feedback: of one trace, name, source; of the traces that ``where`` finds.
+    """Which scores or feedback: of one trace, name, source; of the traces that ``where`` and a saved cohort find.
 
     ``since`` and ``until`` bound the time of the score itself. ``project`` is the one a key is bound to.
     """
@@ -28,6 +29,7 @@ class VerdictQuery:
     name: str | None = None
     source: str | None = None
     where: str | None = None
+    cohort: str | None = None
     since: str | None = None
     until: str | None = None
     limit: int | None = None
@@ -50,6 +52,10 @@ async def list_feedback(store: Store, query: VerdictQuery) -> dict[str, Any]:
 
 async def _list(store: Store, query: VerdictQuery, name: str) -> tuple[list[dict[str, Any]], str | None]:
     limit = checked_limit(query.limit)
+    if query.cohort:
+        expression = await saved_expression(store, query.cohort, project=query.project)
+        both = f"({query.where}) and ({expression})" if query.where else expression
+        query = replace(query, where=both)
     sql, parameters = condition(query)
     rows = await store.query(
         statement(__package__, name).replace("CONDITION", sql), {**parameters, "rows": limit + 1}
