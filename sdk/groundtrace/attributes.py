@@ -105,8 +105,9 @@ def document_attributes(prefix: str, documents: Sequence[Document], settings: Tr
     """Documents in OpenInference's flat form, ``<prefix>.<i>.document.{id,score,content,metadata}``.
 
     Rank is position, best first; what has no id gets one (``passages``). When the span's attribute
-    limit is near, metadata goes first, then the contents of the lowest ranks, then the lowest ranks themselves; ids and scores of all
-    documents stand in ``gen_ai.retrieval.documents`` besides, for ``retrieval.documents``.
+    limit is near, metadata goes first, then the contents of the lowest ranks, then the lowest ranks
+    themselves; ids and scores of all documents stand in ``gen_ai.retrieval.documents`` besides, for
+    ``retrieval.documents``.
     """
     share = max(settings.max_attributes - _RESERVED_ATTRIBUTES, 4)
     if prefix != semconv.RETRIEVAL_DOCUMENTS:

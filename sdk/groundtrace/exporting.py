@@ -6,12 +6,13 @@ import socket
 import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 from groundtrace.endpoints import is_loopback
 
@@ -25,6 +26,10 @@ _CONNECT_TIMEOUT_S: Final = 0.3
 _LAST_DRAIN_S: Final = 2.0
 # The processor hands over the next batch sooner than this only when it was full already.
 _NO_PAUSE_S: Final = 0.05
+_MORE_ROOM: Final = "Raise OTEL_BSP_MAX_QUEUE_SIZE"
+_SPOOL_OR_MORE_ROOM: Final = (
+    "Set GROUNDTRACE_SPOOL to a folder to keep them on disk, or raise OTEL_BSP_MAX_QUEUE_SIZE"
+)
 # What the SDK's exporter and queue log about each batch or span that they cannot deliver.
 _CHATTY: Final = (
     "opentelemetry.exporter.otlp.proto.http.trace_exporter",
@@ -61,6 +66,39 @@ def hold_back_sdk_logs() -> None:
         logging.getLogger(name).addFilter(_filter)
 
 
+class SpanQueue(BatchSpanProcessor):
+    """The SDK's queue, which knows how many spans it dropped: by itself it only logs that it does."""
+
+    def __init__(self, exporter: "CollectorExporter", max_queue_size: int | None = None) -> None:
+        super().__init__(exporter, max_queue_size=max_queue_size)
+        # The SDK gives no public way to ask what waits. Up to 1.33 the queue was the processor's own.
+        held = getattr(self, "_batch_processor", None)
+        queue = getattr(self, "queue", None) if held is None else getattr(held, "_queue", None)
+        self._waiting: deque[ReadableSpan] | None = queue if isinstance(queue, deque) else None
+        self.begin()
+        exporter.queue = self
+
+    def begin(self) -> None:
+        """Count from nothing: a forked child's queue is empty, and a lock may have been held."""
+        self._handed = 0
+        self._lock = threading.Lock()
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Take a span; where there is no room, the oldest that waits is dropped."""
+        super().on_end(span)
+        if span.context and span.context.trace_flags.sampled:
+            with self._lock:
+                self._handed += 1
+
+    def dropped(self, taken: int) -> int:
+        """Return how many spans were dropped so far, when ``taken`` came out; for the exporting thread.
+
+        Never too many: a span that is being queued meanwhile counts as one that waits.
+        """
+        handed = self._handed
+        return 0 if self._waiting is None else max(handed - taken - len(self._waiting), 0)
+
+
 class CollectorExporter(SpanExporter):
     """An OTLP exporter that reports an outage once, when it begins, and its end.
 
@@ -85,6 +123,8 @@ class CollectorExporter(SpanExporter):
         self._abandoned: str | None = None
         self._delivered = False
         self._lost_spans = 0
+        self.queue: SpanQueue | None = None
+        self._taken = self._dropped = self._dropped_before = 0
         self._ended_at = 0.0
         hold_back_sdk_logs()
         if hasattr(os, "register_at_fork"):
@@ -97,10 +137,14 @@ class CollectorExporter(SpanExporter):
             # it may have been held at the fork.
             self._inherited.append(self._inner)
         self._inner, self._lost_spans = None, 0
+        self._taken = self._dropped = self._dropped_before = 0
+        if self.queue is not None:
+            self.queue.begin()
         self._resender = None if self._resending is None else self._resending()
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send one batch; waits and retries inside the exporter's own time limit."""
+        self._taken += len(spans)
         if self._abandoned:
             self._note_loss(len(spans), self._abandoned)
             return SpanExportResult.FAILURE
@@ -125,15 +169,43 @@ class CollectorExporter(SpanExporter):
             self._inner = self._build(self._resender)
         return self._inner
 
+    def _newly_dropped(self) -> int:
+        """Return how many spans the full queue has dropped since this was last asked."""
+        dropped = max(self.queue.dropped(self._taken) - self._dropped, 0) if self.queue is not None else 0
+        self._dropped += dropped
+        return dropped
+
     def _note_success(self) -> None:
         self._delivered = True
+        self._note_pace(self._newly_dropped())
         if self._lost_spans:
             logger.info("collector at %s answers again; %d spans were lost", self._endpoint, self._lost_spans)
             self._lost_spans = 0
 
+    def _note_pace(self, dropped: int) -> None:
+        """Say once that the app is faster than the collector, and once that it is no more."""
+        first = self._dropped == self._dropped_before + dropped
+        if dropped and first:
+            logger.warning(
+                "the collector at %s takes spans slower than this app makes them: the queue is full and dropped "
+                "%d so far. %s (logged once until it keeps up)",
+                self._endpoint,
+                dropped,
+                _MORE_ROOM if self.spools else _SPOOL_OR_MORE_ROOM,
+            )
+        elif not dropped and not first:
+            logger.info(
+                "collector at %s keeps up again; the full queue dropped %d spans",
+                self._endpoint,
+                self._dropped - self._dropped_before,
+            )
+            self._dropped_before = self._dropped
+
     def _note_loss(self, spans: int, reason: str | None) -> None:
         first = self._lost_spans == 0
-        self._lost_spans += spans
+        dropped = self._newly_dropped()
+        self._dropped_before += dropped  # they belong to this outage
+        self._lost_spans += spans + dropped
         if first:
             logger.warning(
                 "no spans reach the collector at %s (%s); they are dropped until it answers. "

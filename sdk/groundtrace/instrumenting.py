@@ -219,11 +219,12 @@ def _targets(url: str, api_key: str | None, spool: "SpoolSettings | None") -> "t
     targets: list[SpanProcessor] = []
     for name in names:
         if name in _OTLP_NAMES:
+            from groundtrace.exporting import SpanQueue
             from groundtrace.otlp import collector_exporter
 
             _state.exporter = collector_exporter(url, api_key, spool)
             queue = _SPOOLING_QUEUE if spool and not os.environ.get("OTEL_BSP_MAX_QUEUE_SIZE") else None
-            targets.append(BatchSpanProcessor(_state.exporter, max_queue_size=queue))
+            targets.append(SpanQueue(_state.exporter, max_queue_size=queue))
         elif name and name != "none" and (exporter := _named_exporter(name)) is not None:
             targets.append(BatchSpanProcessor(exporter))
     return tuple(targets)
