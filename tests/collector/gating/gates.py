@@ -7,18 +7,9 @@ from typing import TYPE_CHECKING, Any
 from groundtrace_collector.gating.decision import Decision, decide
 from groundtrace_collector.gating.evidence import Evidence, of_comparison
 from groundtrace_collector.gating.gate_file import GateFile
-from groundtrace_collector.query.differences import (
-    mean_difference,
-    newcombe,
-    paired_means,
-    paired_rates,
-)
-from groundtrace_collector.query.intervals import (
-    Sums,
-    mean_value,
-    rate_value,
-)
-from groundtrace_collector.query.metrics import Form
+from groundtrace_collector.query.comparison import compare_paired, compare_sides, judge
+from groundtrace_collector.query.metrics import Form, metric
+from tests.collector.query.samples import pair_row, side_row
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,27 +73,13 @@ def decided(
     return decide(gate, evidence(cohorts), standings or {})
 
 
-def sums(values: NDArray[np.float64]) -> Sums:
-    """The sums of independent observations."""
-    n, total, squares = len(values), float(values.sum()), float((values**2).sum())
-    return Sums(n=n, clusters=n, total=total, weight=n, squares=squares, weight_squares=n, products=total)
-
-
 def sampled(
     base: NDArray[np.float64], candidate: NDArray[np.float64], *, form: Form, paired: bool
 ) -> dict[str, Any]:
-    """One metric over observations of both sides, by the estimators of the API."""
-    sides = sums(base), sums(candidate)
-    of_side = rate_value if form is Form.RATE else mean_value
+    """One metric over observations of both sides, by the functions of the API."""
+    of = metric("error_rate" if form is Form.RATE else "recall@5")
     if paired:
-        change = sums(candidate - base)
-        between = paired_rates if form is Form.RATE else paired_means
-        difference = between(change.n, change.total, change.squares, watched=False)
+        compared = compare_paired(of, pair_row(base, candidate), watched=False)
     else:
-        difference = (newcombe if form is Form.RATE else mean_difference)(*sides, watched=False)
-    return {
-        "base": of_side(sides[0]).as_json(),
-        "candidate": of_side(sides[1]).as_json(),
-        "difference": difference.value.as_json(),
-        "paired": paired,
-    }
+        compared = compare_sides(of, side_row(base), side_row(candidate), watched=False)
+    return judge({(True, ""): compared})[True, ""]
