@@ -131,6 +131,8 @@ def _look(
 
 def _insufficient(rule: Rule, compared: Compared, min_n: int) -> str:
     """Why there is too little to judge by; empty when there is enough."""
+    if rule.metric == "margin" and not isinstance(rule, Limit) and compared.difference.value is None:
+        return "margins of two embedding spaces have no difference; use margin_auroc, or a limit"
     n = compared.candidate.n if isinstance(rule, Limit) else compared.n
     if n < min_n:
         return f"{n} {'pairs' if compared.paired else 'traces'}, and the rule needs {min_n}"

@@ -59,6 +59,17 @@ def pairs(found: Seen, negatives: int = 10) -> list[tuple[str | None, str | None
     ]
 
 
+def test_a_question_that_two_encoders_answered_is_a_row_of_each() -> None:
+    rows = [
+        only_row(seen(retriever("a", "g"), gold=("g",), encoder=encoder))
+        for encoder in ("minilm@1", "minilm@2", "minilm@2")
+    ]
+
+    assert [row.embedding_model_version for row in rows] == ["minilm@1", "minilm@2", "minilm@2"]
+    assert rows[0].id != rows[1].id
+    assert rows[1].id == rows[2].id
+
+
 @pytest.mark.parametrize(
     ("spans", "gold", "expected"),
     [

@@ -91,6 +91,17 @@ def test_limits_hold_churn_and_the_time_of_a_query_as_well(folder: Path) -> None
     }
 
 
+def test_margins_of_two_spaces_are_not_compared_and_may_have_a_limit(folder: Path) -> None:
+    compared = NO_REGRESSION.replace("recall@3", "margin") + 'cohorts = "whole"\n'
+    limit = '[[rule]]\nkind = "limit"\nmetric = "margin"\nat_least = -2\n'
+
+    _, found, _ = _gate(folder, REPLAY + compared + limit)
+
+    refused, held = found["checks"]
+    assert (refused["outcome"], held["outcome"]) == ("undecided", "pass")
+    assert "margins of two embedding spaces have no difference; use margin_auroc" in refused["reason"]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
