@@ -28,10 +28,16 @@ Place = tuple[str, str, int]
 def documents_of(
     rows: Sequence[Mapping[str, Any]], spans: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    """The API's documents: ``rows`` as stored, with content and metadata from ``spans``' attributes.
+    """The API's documents, each once: ``rows`` as stored, with content and metadata from ``spans``' attributes.
 
-    A content that one stage lacks (a reranker that passes ids on) is taken by id from any stage that has it.
+    They come in the order of ``spans``, of stages by name, of ranks. A content that one stage lacks (a reranker
+    that passes ids on) is taken by id from any stage that has it.
     """
+    order = {span["span_id"]: number for number, span in enumerate(spans)}
+    placed = {(row["SpanId"], row["Stage"], row["Rank"]): row for row in rows}
+    rows = [
+        placed[place] for place in sorted(placed, key=lambda each: (order.get(each[0], len(order)), *each))
+    ]
     fields = {place: fields for span in spans for place, fields in _fields(span)}
     texts: dict[str, str] = {}
     for row in rows:

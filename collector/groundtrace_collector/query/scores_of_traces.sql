@@ -1,8 +1,6 @@
--- Every score of the traces named, the newest row of each key. As FINAL, without reading every part to its end.
+-- Every score of the traces named, replaced ones too: FINAL would read every part to its end for a few rows.
 SELECT
     Project, Name, TraceId, SpanId, Source, Evaluator, EvaluatorVersion, Score, Label, Status, Explanation, Evidence,
     Method, Threshold, CostUsd, CreatedAt, Seq
 FROM scores
-WHERE TraceId IN {trace_ids:Array(String)}
-ORDER BY Seq DESC
-LIMIT 1 BY Project, Name, TraceId, SpanId, Source, Evaluator, EvaluatorVersion
+PREWHERE TraceId IN {trace_ids:Array(String)}

@@ -1,8 +1,6 @@
 SELECT SpanId, Stage, Rank, DocumentId, Score
 FROM retrieved_documents
-WHERE TraceId = {trace_id:String}
+PREWHERE TraceId = {trace_id:String}
     AND Project = {project:String}
     AND Timestamp >= fromUnixTimestamp64Nano({first_ns:Int64})
     AND Timestamp <= fromUnixTimestamp64Nano({last_ns:Int64})
-ORDER BY Timestamp, SpanId, Stage, Rank
-LIMIT 1 BY SpanId, Stage, Rank

@@ -1,6 +1,4 @@
--- What was decided for each evaluator, span and input: the newest decision first.
-SELECT Evaluator, EvaluatorVersion, SpanId, Status, Reason, Job, CreatedAt
+-- What was decided for each evaluator, span and input.
+SELECT Evaluator, EvaluatorVersion, SpanId, Status, Reason, Job, CreatedAt, Seq
 FROM ledger
-WHERE TraceId = {trace_id:String} AND Project IN ('', {project:String})
-ORDER BY Seq DESC
-LIMIT 1 BY Evaluator, EvaluatorVersion, SpanId
+PREWHERE TraceId = {trace_id:String} AND Project IN ('', {project:String})

@@ -1,6 +1,3 @@
--- As FINAL, for the traces named.
-SELECT Project, TraceId, Name, Value, Label, Comment, CreatedAt
+SELECT Project, Name, TraceId, Value, Label, Comment, CreatedAt, Seq
 FROM feedback
-WHERE TraceId = {trace_id:String} AND Project IN ('', {project:String})
-ORDER BY Seq DESC
-LIMIT 1 BY Project, Name
+PREWHERE TraceId = {trace_id:String} AND Project IN ('', {project:String})

@@ -1,12 +1,9 @@
--- A client's retry may have stored a span twice.
 SELECT
     SpanId, ParentSpanId, SpanName, Kind, ServiceName, toUnixTimestamp64Nano(Timestamp) AS StartedNs, Duration, StatusCode,
     StatusMessage, Model, TokensPrompt, TokensCompletion, TokensCacheRead, TokensCacheWrite, TokensReasoning, CostUsd, SpanAttributes, arrayMap(moment -> toUnixTimestamp64Nano(moment), Events.Timestamp) AS EventNs,
     Events.Name AS EventNames, Events.Attributes AS EventAttributes
 FROM otel_traces
-WHERE TraceId = {trace_id:String}
+PREWHERE TraceId = {trace_id:String}
     AND Project = {project:String}
     AND Timestamp >= fromUnixTimestamp64Nano({first_ns:Int64})
     AND Timestamp <= fromUnixTimestamp64Nano({last_ns:Int64})
-ORDER BY Timestamp, SpanId
-LIMIT 1 BY SpanId

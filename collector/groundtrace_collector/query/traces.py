@@ -22,15 +22,18 @@ from groundtrace_collector.store.sql import statement
 from groundtrace_collector.store.trace_key import trace_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from groundtrace_collector.store.store import Store
 
 TraceDetail = dict[str, Any]
 """The listed fields, and `spans`, `documents`, `evaluations`, `feedback`, `gold_document_ids`."""
 
-# Reads of a few rows: a second thread costs more than it saves.
+# Reads of many rows for a few: a second thread costs more than it saves.
 _ONE_THREAD = {"max_threads": 1}
+# Reads of some traces by their ids: their statements say what to read first, the indexes where it lies, and
+# planning them costs more than reading. Parts that the indexes leave out are left before any column is opened.
+_FEW_ROWS = {**_ONE_THREAD, "query_plan_enable_optimizations": 0, "use_skip_indexes_on_data_read": 0}
 _MINUTE_NS = 60_000_000_000
 
 
@@ -89,31 +92,31 @@ async def get_trace(
     spans = await _spans(store, row, prices)
     bounds = _bounds(row)
     scores = await _scores(store, [trace_id])
-    documents = await store.query(statement(__package__, "trace_documents"), bounds, settings=_ONE_THREAD)
+    documents = await store.query(statement(__package__, "trace_documents"), bounds, settings=_FEW_ROWS)
     of_trace = {"trace_id": trace_id, "project": row["Project"]}
-    evaluations = await store.query(
-        statement(__package__, "trace_evaluations"), of_trace, settings=_ONE_THREAD
-    )
-    feedback = await store.query(statement(__package__, "trace_feedback"), of_trace, settings=_ONE_THREAD)
+    evaluations = await store.query(statement(__package__, "trace_evaluations"), of_trace, settings=_FEW_ROWS)
+    feedback = await store.query(statement(__package__, "trace_feedback"), of_trace, settings=_FEW_ROWS)
+    decided = _newest_of(evaluations, "Seq", ("Evaluator", "EvaluatorVersion", "SpanId"))
+    said = _newest_of(feedback, "Seq", ("Project", "Name"))
     return {
         **shapes.listed_trace(row, scores.get(trace_id, ())),
         "spans": spans,
         "documents": documents_of(documents, spans),
-        "evaluations": [shapes.evaluation(each) for each in evaluations],
-        "feedback": [shapes.feedback(each) for each in feedback],
+        "evaluations": [shapes.evaluation(each) for each in decided],
+        "feedback": [shapes.feedback(each) for each in said],
         "gold_document_ids": list(row["GoldIds"]),
     }
 
 
 async def _page(
     store: Store, selection: Selection, order: Order, wanted: int, position: Position | None
-) -> list[tuple[Position, dict[str, Any]]]:
+) -> list[tuple[Position, Mapping[str, Any]]]:
     """The first ``wanted`` traces behind ``position`` with their sort keys, each in its newest version.
 
     Candidates come in order, old versions among them. One whose version is not the newest is dropped: the
     newest stands elsewhere in the order or no longer matches, and is found there or not at all.
     """
-    page: list[tuple[Position, dict[str, Any]]] = []
+    page: list[tuple[Position, Mapping[str, Any]]] = []
     # Traces that are still arriving have several versions until the next merge.
     chunk = 3 * wanted + 50
     while True:
@@ -158,26 +161,32 @@ async def _candidates(
 ) -> list[dict[str, Any]]:
     if order.name == NEWEST_FIRST and not selection.expressed:
         # The newest traces lie in a few small parts; the others are not read if these have enough.
-        newest = await _candidates_in(
-            store, selection, order, count, position, _last_hour(selection, position)
-        )
-        if len(newest) == count:
-            return newest
-    return await _candidates_in(store, selection, order, count, position, "1")
+        window = _last(selection, position)
+        for window_s in (60, 3_600):
+            newest = await _candidates_in(store, selection, order, count, position, (window, window_s))
+            if len(newest) == count:
+                return newest
+    return await _candidates_in(store, selection, order, count, position, ("1", 0))
 
 
-def _last_hour(selection: Selection, position: Position | None) -> str:
-    """The hour before the cursor, else before the end of the time asked for, else before the newest trace."""
-    end = "(SELECT max(StartedAt) FROM traces)"
+def _last(selection: Selection, position: Position | None) -> str:
+    """The seconds before the cursor, else before the end of the time asked for, else before the newest trace."""
     if position is not None:
         end = "fromUnixTimestamp64Nano({cursor_value:Int64})"
     elif "until_ns" in selection.parameters:
         end = "fromUnixTimestamp64Nano({until_ns:Int64})"
-    return f"StartedAt >= {end} - INTERVAL 1 HOUR"
+    else:
+        return "StartedAt >= (SELECT max(StartedAt) FROM traces) - toIntervalSecond({window_s:UInt32})"
+    return f"StartedAt BETWEEN {end} - toIntervalSecond({{window_s:UInt32}}) AND {end}"
 
 
 async def _candidates_in(
-    store: Store, selection: Selection, order: Order, count: int, position: Position | None, window: str
+    store: Store,
+    selection: Selection,
+    order: Order,
+    count: int,
+    position: Position | None,
+    window: tuple[str, int],
 ) -> list[dict[str, Any]]:
     after, values = behind(position, order)
     sql = (
@@ -186,16 +195,16 @@ async def _candidates_in(
         .replace("SORT_VALUE", order.value_sql)
         .replace("DIRECTION", "DESC" if order.descending else "ASC")
         .replace("AFTER_CURSOR", after)
-        .replace("WINDOW", window)
+        .replace("WINDOW", window[0])
         .replace("CONDITION", selection.sql)
     )
-    parameters = {**selection.parameters, **values, "candidates": count}
+    parameters = {**selection.parameters, **values, "candidates": count, "window_s": window[1]}
     return await store.query(sql, parameters, settings=_ONE_THREAD)
 
 
 async def _newest(
     store: Store, trace_ids: Sequence[str], *, project: str | None = None
-) -> list[dict[str, Any]]:
+) -> list[Mapping[str, Any]]:
     if not trace_ids:
         return []
     parameters = {
@@ -203,7 +212,21 @@ async def _newest(
         "trace_keys": trace_keys(trace_ids),
         "project": project or "",
     }
-    return await store.query(statement(__package__, "traces_rows"), parameters, settings=_ONE_THREAD)
+    rows = await store.query(statement(__package__, "traces_rows"), parameters, settings=_FEW_ROWS)
+    return _newest_of(rows, "Version", ("Project", "TraceId"))
+
+
+def _newest_of(
+    rows: Iterable[Mapping[str, Any]], number: str, key: tuple[str, ...]
+) -> list[Mapping[str, Any]]:
+    """Of the rows with one key the one of the highest ``number``, the highest first.
+
+    Done here, not by the statement: of a few rows it costs less than planning it.
+    """
+    newest: dict[tuple[Any, ...], Mapping[str, Any]] = {}
+    for row in sorted(rows, key=lambda each: int(each[number]), reverse=True):
+        newest.setdefault(tuple(row[name] for name in key), row)
+    return list(newest.values())
 
 
 async def _scores(store: Store, trace_ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
@@ -211,7 +234,7 @@ async def _scores(store: Store, trace_ids: Sequence[str]) -> dict[str, list[dict
     found: dict[str, list[dict[str, Any]]] = {trace_id: [] for trace_id in trace_ids}
     if found:
         sql = statement(__package__, "scores_of_traces")
-        for row in await store.query(sql, {"trace_ids": sorted(found)}, settings=_ONE_THREAD):
+        for row in await store.query(sql, {"trace_ids": sorted(found)}, settings=_FEW_ROWS):
             found[row["TraceId"]].append(row)
     return found
 
@@ -228,8 +251,12 @@ def _bounds(row: Mapping[str, Any]) -> dict[str, object]:
 
 async def _spans(store: Store, row: Mapping[str, Any], prices: PriceTable) -> list[dict[str, Any]]:
     sql = statement(__package__, "trace_spans")
-    spans = await store.query(sql, _bounds(row), settings=_ONE_THREAD)
-    return [shapes.span(span, cost_usd=_cost_usd(span, prices)) for span in spans]
+    rows = await store.query(sql, _bounds(row), settings=_FEW_ROWS)
+    # A sender's retry may have stored a span twice.
+    spans: dict[str, Mapping[str, Any]] = {}
+    for span in sorted(rows, key=lambda each: (int(each["StartedNs"]), each["SpanId"])):
+        spans.setdefault(span["SpanId"], span)
+    return [shapes.span(span, cost_usd=_cost_usd(span, prices)) for span in spans.values()]
 
 
 def _cost_usd(span: Mapping[str, Any], prices: PriceTable) -> float | None:

@@ -162,6 +162,7 @@ async def test_a_listed_trace_has_the_fields_of_the_contract(
                 "method": None,
                 "threshold": 0.5,
                 "cost_usd": None,
+                "probability": None,
                 "evaluator": "groundedness",
                 "version": "1",
                 "source": "evaluator",
