@@ -40,8 +40,8 @@ from groundtrace_collector.receive.answers import answer_type, failed, http_stat
 logger = logging.getLogger(__name__)
 
 ROUTED = (
-    otlp_http, otlp_logs, health, saved, traces, cohorts, compare, scores, feedback, calibrations, datasets, jobs, sql, keys, metrics,
-    login, pages,
+    otlp_http, otlp_logs, health, saved, traces, cohorts, compare, scores, feedback, calibrations, datasets, jobs,
+    sql, keys, metrics, login, pages,
 )  # fmt: skip
 _CODES = {404: "not_found", 405: "method_not_allowed"}
 

@@ -75,6 +75,9 @@ class Evaluator(ABC):
         """
         return 0.0
 
+    def forget(self) -> None:  # noqa: B027 - for those that keep something
+        """Judge a case anew from now on, though it was judged before."""
+
     async def aevaluate_case(self, case: Case) -> Score:
         """Score one case without holding up the event loop."""
         return await asyncio.to_thread(self.evaluate_case, case)

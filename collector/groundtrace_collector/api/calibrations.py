@@ -1,13 +1,15 @@
 """GET and POST /api/v1/calibrations."""
 
 import asyncio
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from groundtrace_collector.access.caller import Called
+from groundtrace_collector.api.parameters import Where
 from groundtrace_collector.calibrations.book import Book
+from groundtrace_collector.calibrations.first_runs import FirstRuns, first_runs
 from groundtrace_collector.calibrations.labelled import labelled_scores
 from groundtrace_collector.errors import ApiError
 from groundtrace_collector.query.scores import VerdictQuery
@@ -51,6 +53,24 @@ async def list_(request: Request, caller: Called) -> dict[str, list[dict[str, An
     """Calibrations in force: `{"calibrations": [{"project", "labels", "created_at", "proven", "calibration"}]}`."""
     calibrations = await book_of(request).read()
     return {"calibrations": [kept.as_json() for kept in calibrations.listed(caller.project)]}
+
+
+@router.get("/first-runs")
+async def first(
+    request: Request,
+    caller: Called,
+    name: str,
+    version: str,
+    where: Where = None,
+    since: Annotated[str | None, Query(description=f"Scores made at or after this: {TIME_HELP}.")] = None,
+    until: Annotated[str | None, Query(description=f"Scores made before this: {TIME_HELP}.")] = None,
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+) -> FirstRuns:
+    """Cases that an evaluator has scored in this version, with the score, to ask it again."""
+    query = VerdictQuery(name=name, where=where, since=since, until=until, project=caller.project)
+    calibrations = await book_of(request).read()
+    store = collector_of(request).store
+    return await first_runs(store, query, version=version, limit=limit, calibrations=calibrations)
 
 
 @router.post("")

@@ -1,4 +1,4 @@
-"""`groundtrace eval`: run evaluators over traces once, list them, calibrate what they said."""
+"""`groundtrace eval`: run evaluators over traces once, list them, calibrate and retest them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from groundtrace_collector.commands import reading
 
 @click.group()
 def command() -> None:
-    """Run evaluators over stored traces once, list or calibrate them. For live traffic see `groundtrace jobs`."""
+    """Run evaluators over stored traces once; list, calibrate, retest them. For live traffic: `groundtrace jobs`."""
 
 
 @command.command("list")
@@ -127,7 +127,7 @@ def calibrate(
     result is kept: scores to come fail below its threshold, all show its probability, and gates take it as
     proof where the evaluator agrees with the labels.
     """
-    asked = {"name": name, "labels": labels, "method": method}
+    asked: dict[str, str | None] = {"name": name, "labels": labels, "method": method}
     asked |= {"where": where, "since": since, "until": until, "project": project}
     with reading.client_of(url) as client:
         kept = client.post("/api/v1/calibrations", asked)
@@ -148,6 +148,43 @@ def calibrations(url: str | None, *, as_json: bool) -> None:
         return
     for kept in answer["calibrations"]:
         click.echo("\n".join(_calibrated(kept)))
+
+
+@command.command("retest")
+@click.argument("evaluator")
+@reading.filters
+@click.option("--limit", type=click.IntRange(1, 1_000), default=100, show_default=True, help="Cases.")
+@reading.reads
+def retest_(
+    evaluator: str,
+    where: str | None,
+    since: str | None,
+    until: str | None,
+    limit: int,
+    url: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Ask EVALUATOR again, here, about the traces it scored last, and say how often its verdict changed.
+
+    Nothing is stored and no kept verdict is used, so a judge is paid again; its settings' budget holds.
+    """
+    from groundtrace_collector.calibrations.retest import retest
+
+    asked = {"where": where, "since": since, "until": until, "limit": limit}
+    with reading.client_of(url) as client:
+        found = retest(client, evaluator, asked)
+    if as_json:
+        reading.print_json(found.as_json())
+        return
+    flips = found.flips
+    click.echo(f"{found.evaluator} {found.version} ({found.method}), threshold {found.threshold:.3f}")
+    click.echo(
+        f"  flip rate           {flips.value:.3f} ({flips.low:.3f} to {flips.high:.3f}) of {flips.n} cases"
+    )
+    if found.unscored:
+        click.echo(f"  without a number    {found.unscored} the second time")
+    click.echo(f"  cost                {'not known' if found.cost_usd is None else f'${found.cost_usd:.4f}'}")
 
 
 def _calibrated(kept: dict[str, Any]) -> list[str]:

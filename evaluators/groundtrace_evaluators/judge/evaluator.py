@@ -79,6 +79,10 @@ class JudgedEvaluator(Evaluator, ABC):
         """The same for this day (UTC), with everyone who shares ``folder``."""
         return self._budget.spent_today()
 
+    def forget(self) -> None:
+        """Ask about a case anew from now on; verdicts in ``folder`` stay there and are not used."""
+        self._cache = VerdictCache(None)
+
     def close(self) -> None:
         """Close connections and files; the evaluator cannot be used after."""
         LOOP.run(self._endpoint.close())

@@ -43,6 +43,9 @@ ASKED: dict[tuple[str, str], list[dict[str, Any]]] = {
     ("GET", "/api/v1/feedback"): [{}, {"params": {"trace_id": THEIRS}}],
     ("POST", "/api/v1/feedback"): [{"json": {"trace_id": THEIRS, "name": "thumbs", "value": 1}}],
     ("GET", "/api/v1/calibrations"): [{}],
+    ("GET", "/api/v1/calibrations/first-runs"): [
+        {"params": {"name": "groundedness", "version": get("groundedness").version}}
+    ],
     ("POST", "/api/v1/calibrations"): [
         {"json": {"name": "groundedness", "labels": labels}} for labels in ("human", "feedback.thumbs")
     ],

@@ -6,8 +6,10 @@ from typing import Any
 import httpx
 import pytest
 
+from groundtrace_collector.calibrations.first_runs import FirstRun
 from groundtrace_collector.collector import Collector
 from groundtrace_collector.jobs.catalog import loadable
+from groundtrace_collector.jobs.worker import case_of
 from tests.collector.conftest import Send
 from tests.collector.jobs.test_api import CONTEXT, rag_trace, work_off
 from tests.collector.rows import trace, trace_id
@@ -205,3 +207,34 @@ async def test_what_cannot_be_calibrated_is_said_and_not_kept(
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, code)
     assert says in answer.json()["error"]["message"]
     assert (await client.get(CALIBRATIONS)).json() == {"calibrations": []}
+
+
+async def test_cases_to_ask_again_are_those_whose_inputs_are_still_what_was_scored(
+    client: httpx.AsyncClient, send: Send
+) -> None:
+    evaluator = loadable()["groundedness"]
+    for number in (1, 2, 3):
+        await send(rag_trace(number, answer="Refunds are possible within 30 days."))
+    await send(rag_trace(4, answer=""))
+    await work_off(client, (await post(client, "/api/v1/jobs/runs", {"evaluators": ["groundedness"]}))["run"])
+    late = {"reranker.output_documents.0.document.content": "Something else."}
+    await send(
+        [
+            {
+                "trace_id": f"{3:032x}",
+                "parent_span_id": f"{3:08x}00000000",
+                "kind": "RERANKER",
+                "attributes": late,
+            }
+        ]
+    )
+
+    asked = {"name": "groundedness", "version": evaluator.version}
+    found = (await client.get(f"{CALIBRATIONS}/first-runs", params=asked)).json()
+    two = (await client.get(f"{CALIBRATIONS}/first-runs", params=asked | {"limit": "2"})).json()
+    other = (await client.get(f"{CALIBRATIONS}/first-runs", params=asked | {"version": "0"})).json()
+
+    runs = [FirstRun.model_validate(each) for each in found["runs"]]
+    assert sorted(run.case.trace_id[-1] for run in runs) == ["1", "2"]
+    assert [evaluator.evaluate_case(case_of(run.case)).score for run in runs] == [run.score for run in runs]
+    assert (found["threshold"], len(two["runs"]), other["runs"]) == (None, 1, [])

@@ -1,5 +1,7 @@
 """What labels say, and which scores they are held against."""
 
+from typing import Any
+
 import pytest
 
 from groundtrace_collector.calibrations.labelled import labelled, meaning
@@ -29,7 +31,12 @@ def test_a_label_is_true_for_what_a_score_of_one_stands_for(
 
 
 def test_only_the_newest_version_is_learnt_from_and_the_rest_is_counted() -> None:
-    newest = {"Evaluator": "judge", "EvaluatorVersion": "1.10", "Method": "judge:a", "LabelText": ""}
+    newest: dict[str, Any] = {
+        "Evaluator": "judge",
+        "EvaluatorVersion": "1.10",
+        "Method": "judge:a",
+        "LabelText": "",
+    }
     rows = [
         newest | {"Score": 0.1, "LabelValue": 1.0, "EvaluatorVersion": "1.9"},
         newest | {"Score": 0.9, "LabelValue": 1.0},

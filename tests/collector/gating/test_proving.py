@@ -79,8 +79,8 @@ def test_a_calibration_that_cannot_be_read_is_named(tmp_path: Path, content: str
 def test_a_calibration_that_the_collector_keeps_holds_for_its_project_and_stands_over_that_of_all(
     tmp_path: Path,
 ) -> None:
-    calibration = asdict(read_calibrations([_calibration_file(tmp_path)], tmp_path)[0])
-    kept = [
+    calibration: dict[str, Any] = asdict(read_calibrations([_calibration_file(tmp_path)], tmp_path)[0])
+    kept: list[dict[str, Any]] = [
         {"project": "shop", "calibration": calibration | {"threshold": 0.6}},
         {"project": None, "calibration": calibration},
         {"project": "library", "calibration": calibration},

@@ -245,6 +245,18 @@ def test_verdicts_in_the_folder_outlive_the_evaluator(endpoint: Judge, judged: M
     assert all(path.stat().st_mode & 0o077 == 0 for path in kept if path.suffix == ".json")
 
 
+def test_an_evaluator_that_forgets_asks_again_though_the_folder_has_the_verdict(
+    endpoint: Judge, judged: Make, tmp_path: Path
+) -> None:
+    evaluator = judged(folder=tmp_path)
+    evaluator.evaluate(input=TUNNEL, output=ANSWER)
+    evaluator.forget()
+
+    evaluator.evaluate(input=TUNNEL, output=ANSWER)
+
+    assert len(endpoint.requests) == 2
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b'{"key": 1}', b"\xff\xfe"])
 def test_a_spoilt_file_is_asked_for_again(
     content: bytes, endpoint: Judge, judged: Make, tmp_path: Path
