@@ -159,6 +159,23 @@ def test_a_gate_replays_a_dataset_that_the_collector_keeps(url: str, tmp_path: P
     assert check["reason"] == "insufficient data: 3 pairs, and the rule needs 20"
 
 
+def test_a_gate_replays_live_queries(url: str, tmp_path: Path) -> None:
+    (tmp_path / "corpus.jsonl").write_text(
+        '{"id": "gold", "content": "question hr"}\n{"id": "other", "content": "zzz"}\n'
+    )
+    letters = "tests.collector.replay.letters"
+    (tmp_path / "gate.toml").write_text(
+        f'[replay]\nsample = 20\nwhere = "metadata.doc_family = \'hr\'"\ncorpus = "corpus.jsonl"\n'
+        f'base = "{letters}:vowels"\ncandidate = "{letters}:letters"\n'
+        '[[rule]]\nkind = "limit"\nmetric = "recall@1"\nat_least = 0.8\n'
+    )
+
+    done = _gate(tmp_path / "gate.toml", "--url", url, "--json")
+
+    (check,) = json.loads(done.stdout)["checks"]
+    assert (done.exit_code, check["candidate"]["value"], check["candidate"]["n"]) == (0, 1.0, 20)
+
+
 def test_a_dataset_that_is_not_there_is_one_line_and_exit_2(url: str, tmp_path: Path) -> None:
     (tmp_path / "gate.toml").write_text(
         '[replay]\ndataset = "word"\nbase = "json:dumps"\ncandidate = "json:loads"\n'
