@@ -17,6 +17,7 @@ from groundtrace_collector.query.filters import Selection, TraceFilter, selectio
 from groundtrace_collector.query.metrics import Form, Metric, parse_metrics
 from groundtrace_collector.query.mix import NOBODY, Parts, parts_of_pairs, parts_of_sides, rest
 from groundtrace_collector.query.sides import Sides, sides_of
+from groundtrace_collector.query.spaces import refuse_mixed_spaces
 from groundtrace_collector.query.sums import NO_PAIRS, sums_of
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ async def compare(store: Store, query: CompareQuery) -> dict[str, Any]:
     cohort = dimension(query.cohort, prefix="cohort") if query.cohort else None
     scores = [metric.score for metric in metrics if metric.score is not None]
     selection = _of_sides(await selection_of(store, sides.filter, scores=scores), sides)
+    await refuse_mixed_spaces(store, metrics, selection)
     sizes, compared = await store.reading(
         lambda driver: _compared(
             ComparedTraces(driver, selection, metrics, sides, cohort), metrics, watched=sides.watched
