@@ -274,6 +274,21 @@ def report_relevance(folder: Path) -> None:
             report(name, measure(rows, relevance), "context_relevance")
 
 
+def report_cross_encoder(folder: Path, model: Path) -> None:
+    """ContextRelevance by a cross-encoder in ONNX on WikiQA; CPU time of all its threads."""
+    from groundtrace_evaluators import ContextRelevance
+    from groundtrace_evaluators.onnx_cross_encoder import OnnxCrossEncoder
+
+    evaluator = ContextRelevance(cross_encoder=OnnxCrossEncoder(model))
+    print(f"\n{evaluator.name}, method {evaluator.method}, version {evaluator.version}")
+
+    def score(row: Row) -> float | None:
+        return evaluator.evaluate_case(Case(query=row["query"], context=tuple(row["context"]))).score
+
+    if rows := load(folder, "wikiqa_relevance"):
+        report("wikiqa", measure(rows, score), "context_relevance")
+
+
 def report_answers(folder: Path) -> None:
     """AnswerRelevance: WikiQA's sentences as answers, and RAGTruth's answers to their own or another question."""
     heading("answer_relevance")
@@ -357,9 +372,18 @@ def main() -> None:
     parser.add_argument(
         "folder", nargs="?", type=Path, default=FOLDER, help="folder of the labelled .jsonl files"
     )
-    folder = parser.parse_args().folder
+    parser.add_argument(
+        "--cross-encoder",
+        type=Path,
+        metavar="MODEL",
+        help="also measure context_relevance by this ONNX folder",
+    )
+    options = parser.parse_args()
+    folder = options.folder
     report_groundedness(folder)
     report_relevance(folder)
+    if options.cross_encoder:
+        report_cross_encoder(folder, options.cross_encoder)
     report_answers(folder)
     report_evidence(folder)
     report_similarity(folder)
