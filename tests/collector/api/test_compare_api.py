@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from tests.collector.conftest import ServeProcess
 
 VALUE = {"value", "low", "high", "n"}
+BY_FAMILY = {
+    "by": "encoder",
+    "base": "A",
+    "candidate": "B",
+    "cohort": "metadata.doc_family",
+    "metrics": "error_rate",
+}
 
 
 async def test_a_cohort_table_has_the_shape_of_the_contract(
@@ -50,15 +57,7 @@ async def test_a_comparison_has_the_shape_of_the_contract(
         for n in range(20)
     ]
     await collector.store.insert("traces", rows)
-    params = {
-        "by": "encoder",
-        "base": "A",
-        "candidate": "B",
-        "cohort": "metadata.doc_family",
-        "metrics": "error_rate",
-    }
-
-    found = (await client.get("/api/v1/compare", params=params)).json()
+    found = (await client.get("/api/v1/compare", params=BY_FAMILY)).json()
 
     assert (found["by"], found["base"], found["candidate"]) == ("encoder", "A", "B")
     assert [cohort["key"] for cohort in found["cohorts"]] == ["*", "billing"]
@@ -75,15 +74,7 @@ async def test_the_whole_alone_has_parts(client: httpx.AsyncClient, collector: C
         for n in range(40)
     ]
     await collector.store.insert("traces", rows)
-    params = {
-        "by": "encoder",
-        "base": "A",
-        "candidate": "B",
-        "cohort": "metadata.doc_family",
-        "metrics": "error_rate",
-    }
-
-    found = (await client.get("/api/v1/compare", params=params)).json()["cohorts"]
+    found = (await client.get("/api/v1/compare", params=BY_FAMILY)).json()["cohorts"]
 
     whole, *families = (cohort["metrics"]["error_rate"] for cohort in found)
     assert set(whole["parts"]) == {"quality", "mix"}
