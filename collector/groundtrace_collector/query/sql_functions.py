@@ -12,7 +12,7 @@ uniq uniqCombined uniqExact uniqHLL12 varPop varSamp welchTTest studentTTest man
 any_value row_number rank dense_rank ntile first_value last_value nth_value lagInFrame leadInFrame lag lead
 """
 _TEXT = """
-base64Decode base64Encode concat concatWithSeparator empty endsWith extract extractAll hex initcap left length
+base64Decode base64Encode concat concatWithSeparator empty endsWith extract extractAll hex initcap INITCAP left length
 lengthUTF8 char_length like lower lowerUTF8 lcase match multiSearchAny ngramDistance normalizeUTF8NFC notEmpty
 notLike ilike position POSITION positionCaseInsensitive locate regexpExtract replace replaceAll replaceOne
 replaceRegexpAll replaceRegexpOne reverse right rtrim ltrim trim TRIM trimBoth trimLeft trimRight splitByChar
@@ -21,8 +21,8 @@ JSONExtract JSONExtractArrayRaw JSONExtractBool JSONExtractFloat JSONExtractInt 
 JSONExtractRaw JSONExtractString JSONHas JSONLength JSONType isValidJSON simpleJSONExtractString toJSONString
 """
 _NUMBERS = """
-abs cbrt ceil ceiling exp exp2 exp10 floor greatest intDiv intDivOrZero isFinite isInfinite isNaN least ln log
-log10 log2 mod modulo moduloOrZero negate plus minus multiply divide pow power round roundBankers sigmoid sign
+abs cbrt ceil CEIL ceiling exp exp2 exp10 floor FLOOR greatest intDiv intDivOrZero isFinite isInfinite isNaN least ln
+log log10 log2 mod modulo moduloOrZero negate plus minus multiply divide pow power round roundBankers sigmoid sign
 sqrt tanh trunc truncate widthBucket e pi cos sin tan atan2
 """
 _LOGIC_AND_TYPES = """

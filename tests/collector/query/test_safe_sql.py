@@ -47,6 +47,7 @@ def test_every_table_read_is_filtered_to_the_project(text: str) -> None:
         "SELECT arrayJoin(RetrievedIds) AS d, count() FROM traces GROUP BY d ORDER BY count() DESC LIMIT 5",
         "SELECT if(Status IN ('ok', 'unset'), 1, 0), CAST(SpanCount AS Float64) FROM traces",
         "SELECT length(RetrievedIds), date_trunc('hour', StartedAt), any(Query), trim(Answer) FROM traces GROUP BY ALL",
+        "SELECT ceil(DurationNs / 1e9), floor(CostUsd), initcap(Service) FROM traces",
         "SELECT CASE WHEN Incomplete THEN 'late' ELSE 'whole' END FROM traces -- a comment",
     ],
 )
