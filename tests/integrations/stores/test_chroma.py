@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from groundtrace.fingerprint import embedding_fingerprint
 from groundtrace_integrations.chroma import ChromaInstrumentor
 from tests.integrations.instrumented import instrumented
 from tests.span_recorder import RecordedSpan, SpanRecorder
@@ -90,8 +91,7 @@ def test_documents_are_what_the_query_returned(
 ) -> None:
     result = facts.query(*args, **kwargs)
 
-    span = traced.one()
-    assert span.name == "Collection.query"
+    span = traced.named("Collection.query")
     assert_tells(span, result)
     assert span.attributes["retrieval.top_k"] == span.attributes["gen_ai.retrieval.top_k"] == top_k
     assert span.attributes["gen_ai.data_source.id"] == facts.name
@@ -102,15 +102,16 @@ def test_the_text_that_is_searched_for_is_the_input(traced: SpanRecorder, facts:
     result = facts.query(query_texts="Where is Rome?", n_results=2)
 
     assert result["ids"][0][0] == "rome"
-    assert traced.one().attributes["input.value"] == "Where is Rome?"
+    assert traced.named("Collection.query").attributes["input.value"] == "Where is Rome?"
 
 
 def test_several_queries_are_one_span_with_the_first_ones_documents(traced: SpanRecorder, facts: Any) -> None:
     result = facts.query(query_texts=["tea?", "rome?", "paris?"], n_results=2)
 
-    assert_tells(traced.one(), result)
-    assert traced.one().attributes["input.value"] == "tea?"
-    assert traced.one().attributes["retrieval.query_count"] == 3
+    span = traced.named("Collection.query")
+    assert_tells(span, result)
+    assert span.attributes["input.value"] == "tea?"
+    assert span.attributes["retrieval.query_count"] == 3
 
 
 def test_what_the_app_did_not_ask_for_is_not_there(traced: SpanRecorder, facts: Any) -> None:
@@ -142,6 +143,105 @@ def test_writing_and_fetching_by_id_are_no_retrieval(traced: SpanRecorder, clien
     collection.peek()
 
     assert traced.all() == []
+
+
+needs_one_place = pytest.mark.skipif(
+    find_spec("chromadb.api.models.CollectionCommon") is None,
+    reason="this version calls its embedding functions here and there",
+)
+
+
+class NamedEncoder(WordEncoder):
+    model_name = "words"
+
+
+class TenantEncoder(NamedEncoder):
+    """One that asks OpenAI's API."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def __call__(self, input: list[str]) -> list[list[float]]:  # noqa: A002 - Chroma's name
+        import openai
+
+        with openai.OpenAI(api_key="sk", base_url=self.url) as client:
+            answer = client.embeddings.create(model=self.model_name, input=input)
+        return [found.embedding for found in answer.data]
+
+    embed_query = __call__
+
+
+@needs_one_place
+def test_a_querys_text_is_encoded_in_a_span_of_its_own(traced: SpanRecorder, client: Any) -> None:
+    collection = client.create_collection(next(names), embedding_function=NamedEncoder())
+    collection.add(ids=["tea"], embeddings=[VECTORS["tea"]])
+    collection.query(query_texts=["Where is Rome?"], n_results=1)
+
+    retrieval, encoding = traced.all()
+    assert (encoding.name, encoding.kind) == ("NamedEncoder", "EMBEDDING")
+    assert encoding.parent_id == retrieval.span_id
+    attributes = encoding.attributes
+    assert attributes["embedding.model_name"] == attributes["gen_ai.request.model"] == "words"
+    assert attributes["input.value"] == "Where is Rome?"
+    assert attributes["gen_ai.embeddings.dimension.count"] == 3
+    assert attributes["embedding.fingerprint"] == embedding_fingerprint(model="words", dimension=3)
+    assert "groundtrace.indexing" not in attributes
+
+
+@needs_one_place
+@pytest.mark.parametrize("method", ["add", "upsert", "update"])
+def test_what_is_written_is_encoded_as_indexing(traced: SpanRecorder, client: Any, method: str) -> None:
+    collection = client.create_collection(next(names), embedding_function=NamedEncoder())
+    if method == "update":
+        collection.add(ids=list(TEXTS), embeddings=list(VECTORS.values()))
+    getattr(collection, method)(ids=list(TEXTS), documents=list(TEXTS.values()))
+
+    attributes = traced.one().attributes
+    assert attributes["groundtrace.indexing"] is True
+    assert attributes["embedding.text_count"] == 3
+    assert attributes["embedding.embeddings.2.embedding.text"] == TEXTS["tea"]
+
+
+@needs_one_place
+def test_an_encoder_that_fails_fails_as_before_and_is_told(traced: SpanRecorder, client: Any) -> None:
+    collection = client.create_collection(next(names), embedding_function=NamedEncoder())
+    with pytest.raises(StopIteration) as raised:
+        collection.query(query_texts=["coffee?"], n_results=1)
+
+    assert {span.status.name for span in traced.all()} == {"ERROR"}
+    assert {span.attributes["error.type"] for span in traced.all()} == {type(raised.value).__name__}
+
+
+@needs_one_place
+def test_a_remote_encoder_below_it_is_the_same_step(traced: SpanRecorder, client: Any) -> None:
+    pytest.importorskip("openai")
+    from groundtrace_integrations.openai import OpenAIInstrumentor
+    from tests.integrations.provider_stub import serving
+
+    with serving() as provider, instrumented(traced, OpenAIInstrumentor()):
+        collection = client.create_collection(next(names), embedding_function=TenantEncoder(provider.url))
+        collection.add(ids=["tea"], documents=["Tea is a drink."])
+
+    span = traced.one()
+    assert span.name == "TenantEncoder"
+    assert span.attributes["embedding.model_name"] == "words"
+    assert span.attributes["llm.token_count.prompt"] > 0  # which only the client knows
+
+
+@needs_one_place
+def test_the_default_function_is_known_by_its_model(
+    traced: SpanRecorder, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from chromadb.utils.embedding_functions.onnx_mini_lm_l6_v2 import ONNXMiniLM_L6_V2
+
+    # The model itself would have to be downloaded.
+    monkeypatch.setattr(ONNXMiniLM_L6_V2, "__call__", lambda _, texts: [[0.1] * 384 for _ in texts])
+    collection = client.create_collection(next(names))
+    collection.add(ids=["tea"], documents=["Tea is a drink."])
+
+    attributes = traced.one().attributes
+    assert attributes["embedding.model_name"] == ONNXMiniLM_L6_V2.MODEL_NAME == "all-MiniLM-L6-v2"
+    assert attributes["gen_ai.embeddings.dimension.count"] == 384
 
 
 @pytest.fixture
