@@ -26,7 +26,17 @@ NO_PAIRS = (0,) * 9
 
 def trace_sums(metrics: Sequence[Metric]) -> str:
     """Sums over independent traces."""
-    return _named("s", (_trace_sum(index, metric) for index, metric in enumerate(metrics)))
+    return _named("s", (_trace_sum(_column_of(metrics, metric), metric) for metric in metrics))
+
+
+def _column_of(metrics: Sequence[Metric], metric: Metric) -> int:
+    """The number of the metric's column: quantiles of one value share the first, which is then sorted once."""
+    if metric.form is not Form.QUANTILE or metric.parameters:
+        return metrics.index(metric)
+    alike = (
+        each.form is metric.form and each.value == metric.value and not each.parameters for each in metrics
+    )
+    return next(index for index, same in enumerate(alike) if same)
 
 
 def _trace_sum(index: int, metric: Metric) -> str:
@@ -64,14 +74,20 @@ def _cluster_sum(index: int) -> str:
 
 
 def within_pair(metrics: Sequence[Metric]) -> str:
-    """Of one pair: the mean of each side, `b{i}` and `c{i}`, null or NaN where a side has none; or its `x{i}`."""
+    """Of one pair: whether both sides have a value, `k{i}`, and their means then, `b{i}` and `c{i}`, else 0.
+
+    Of a measure of the pair itself its value `x{i}`, else null.
+    """
     return ",\n        ".join(_within_pair(index, metric) for index, metric in enumerate(metrics))
 
 
 def _within_pair(index: int, metric: Metric) -> str:
     v, b, c = f"v{index}", f"b{index}", f"c{index}"
     if metric.form is not Form.PAIR:
-        return f"avgIf({v}, Side = 0) AS {b}, avgIf({v}, Side = 1) AS {c}"
+        # Numbers that cannot be null are summed in half the time.
+        means = ", ".join(f"ifNull(avgIf({v}, Side = {side}), nan) AS m{side}{index}" for side in (0, 1))
+        both = f"isFinite(m0{index}) AND isFinite(m1{index}) AS k{index}"
+        return f"{means}, {both}, if(k{index}, m0{index}, 0) AS {b}, if(k{index}, m1{index}, 0) AS {c}"
     newest = (f"argMaxIf({v}, Newest, Side = {side} AND notEmpty({v}))" for side in (0, 1))
     value = re.sub(r"\b(base|candidate)\b", lambda side: b if side[0] == "base" else c, metric.between)
     sides = ", ".join(f"{sql} AS {name}" for sql, name in zip(newest, (b, c), strict=True))
@@ -92,10 +108,9 @@ def _pair_sum(index: int, metric: Metric) -> str:
         x = f"x{index}"
         return _tuple(f"count({x})", "0", "0", "0", "0", f"sum({x})", f"sum({x} * {x})", "0", "0")
     b, c = f"b{index}", f"c{index}"
-    both = f"ifNull(isFinite({b}) AND isFinite({c}), 0)"
     sums = (b, f"{b} * {b}", c, f"{c} * {c}", f"{c} - {b}", f"({c} - {b}) * ({c} - {b})")
-    orders = (f"countIf({both} AND {c} {order} {b})" for order in (">", "<"))
-    return _tuple(f"countIf({both})", *(f"sumIf({each}, {both})" for each in sums), *orders)
+    orders = (f"countIf({c} {order} {b})" for order in (">", "<"))
+    return _tuple(f"sum(k{index})", *(f"sum({each})" for each in sums), *orders)
 
 
 def _named(prefix: str, parts: Iterable[str]) -> str:
