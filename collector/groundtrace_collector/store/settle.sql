@@ -22,10 +22,14 @@ FROM
 GROUP BY Project, TraceId;
 
 -- The traces' distinct spans: a span that a sender repeated is stored twice and counts once. The instants of
--- all traces together bound what is read; traces of many days are few, their ids find them in the rest.
+-- all traces together bound what is read; traces of many days are few, their ids find them in the rest. From here on
+-- a trace and a span are known by a number, made of the project, too: it costs less to find than texts.
 CREATE OR REPLACE TEMPORARY TABLE spans ENGINE = Memory AS
 SELECT
-    Project, TraceId, SpanId, ParentSpanId, Timestamp, Duration, SpanName, ServiceName, ScopeName, StatusCode, Seq, ArrivedAt,
+    reinterpretAsUInt128(sipHash128(Project, TraceId)) AS TraceNo,
+    reinterpretAsUInt128(sipHash128(Project, TraceId, SpanId)) AS SpanNo,
+    if(ParentSpanId = '', 0, reinterpretAsUInt128(sipHash128(Project, TraceId, ParentSpanId))) AS ParentNo,
+    Project, TraceId, SpanId, Timestamp, Duration, SpanName, ServiceName, ScopeName, StatusCode, Seq, ArrivedAt,
     Kind, Model, Texts, Session, User, MetadataJson, Tags, PromptVersion, Route,
     TokensPrompt, TokensCompletion, TokensCacheRead, TokensCacheWrite, TokensReasoning, CostUsd,
     Shadow, Indexing, Fallback, RetryAttempt, CacheHit, CacheSimilarity, EmbeddedTexts, ErrorType, DatasetRow, GoldIds
@@ -36,7 +40,7 @@ WHERE Timestamp >= (SELECT min(FirstAt) FROM touched) AND Timestamp <= (SELECT m
         FROM touched)
     AND (Project, TraceId) IN (SELECT Project, TraceId FROM touched)
 ORDER BY Seq
-LIMIT 1 BY Project, TraceId, SpanId;
+LIMIT 1 BY SpanNo;
 
 -- Tokens and cost count once a call. A framework's view of a client's call does not count: an LLM span above
 -- another one that has tokens (its parent, or one step further up); and where two instrumentations describe
@@ -45,117 +49,134 @@ LIMIT 1 BY Project, TraceId, SpanId;
 CREATE OR REPLACE TEMPORARY TABLE covered ENGINE = Memory AS
 WITH calls AS
 (
-    SELECT Project, TraceId, SpanId, ParentSpanId, Kind, ScopeName, Timestamp, TokensPrompt, TokensCompletion
+    SELECT TraceNo, SpanNo, ParentNo, Kind, ScopeName, Timestamp, TokensPrompt, TokensCompletion
     FROM spans
     WHERE Kind IN ('LLM', 'EMBEDDING') AND (TokensPrompt IS NOT NULL OR TokensCompletion IS NOT NULL OR CostUsd IS NOT NULL)
 )
-SELECT call.Project AS Project, call.TraceId AS TraceId, call.Kind AS Kind, arrayJoin([call.ParentSpanId, parent.ParentSpanId]) AS SpanId
+SELECT call.Kind AS Kind, arrayJoin([call.ParentNo, parent.ParentNo]) AS SpanNo
 FROM calls AS call
-LEFT ANY JOIN (SELECT Project, TraceId, SpanId, ParentSpanId FROM spans) AS parent
-    ON call.Project = parent.Project AND call.TraceId = parent.TraceId AND call.ParentSpanId = parent.SpanId
+LEFT ANY JOIN (SELECT SpanNo, ParentNo FROM spans) AS parent ON call.ParentNo = parent.SpanNo
 UNION ALL
-SELECT Project, TraceId, Kind, arrayJoin(arrayFlatten(arrayMap(scope -> scope.2,
-    arrayFilter((scope, i) -> i < length(scopes) AND length(scope.2) = length(scopes[-1].2), scopes, arrayEnumerate(scopes))))) AS SpanId
+SELECT Kind, arrayJoin(arrayFlatten(arrayMap(scope -> scope.2,
+    arrayFilter((scope, i) -> i < length(scopes) AND length(scope.2) = length(scopes[-1].2), scopes, arrayEnumerate(scopes))))) AS SpanNo
 FROM
 (
-    SELECT Project, TraceId, Kind, arraySort(scope -> scope.1, groupArray((Began, SpanIds))) AS scopes
+    SELECT TraceNo, Kind, arraySort(scope -> scope.1, groupArray((Began, SpanNos))) AS scopes
     FROM
     (
-        SELECT Project, TraceId, Kind, TokensPrompt, TokensCompletion, ScopeName, min(Timestamp) AS Began, groupArray(SpanId) AS SpanIds
+        SELECT TraceNo, Kind, TokensPrompt, TokensCompletion, ScopeName, min(Timestamp) AS Began, groupArray(SpanNo) AS SpanNos
         FROM calls
-        WHERE (Project, TraceId) IN (SELECT Project, TraceId FROM calls GROUP BY Project, TraceId HAVING uniqExact(ScopeName) > 1)
-        GROUP BY Project, TraceId, Kind, TokensPrompt, TokensCompletion, ScopeName
+        WHERE TraceNo IN (SELECT TraceNo FROM calls GROUP BY TraceNo HAVING uniqExact(ScopeName) > 1)
+        GROUP BY TraceNo, Kind, TokensPrompt, TokensCompletion, ScopeName
     )
-    GROUP BY Project, TraceId, Kind, TokensPrompt, TokensCompletion
+    GROUP BY TraceNo, Kind, TokensPrompt, TokensCompletion
     HAVING length(scopes) > 1
 );
 
--- A trace in the making: all but the texts. `place` puts the root first: the span without parent, else the
--- earliest whose parent is not stored, else (a circle) the earliest.
+-- A trace in the making: all but the texts. Its root is the span without parent, else the earliest whose parent is
+-- not stored, else (a circle) the earliest. The root's word stands, else the earliest span's that says anything.
 CREATE OR REPLACE TEMPORARY TABLE settling ENGINE = Memory AS
 SELECT
-    Project, TraceId,
-    max(Seq) AS LastSeq,
-    max(ArrivedAt) AS LastArrivedAt,
-    argMin(Timestamp, place) AS RootAt,
-    min(Timestamp) AS FirstSpanAt,
-    max(Timestamp) AS LastSpanAt,
-    countIf(ParentSpanId = '') > 0 AS HasRoot,
-    if(HasRoot, argMin(Duration, place),
-        toUInt64(max(toUnixTimestamp64Nano(Timestamp) + toInt64(Duration)) - min(toUnixTimestamp64Nano(Timestamp)))) AS DurationNs,
-    argMin(SpanName, place) AS Name,
-    argMin(ServiceName, place) AS Service,
-    transform(argMin(StatusCode, place), ['Ok', 'Error'], ['ok', 'error'], 'unset') AS Status,
-    argMin(SpanId, place) AS RootSpanId,
-    toUInt32(count()) AS SpanCount,
-    -- The root's word stands, else the earliest span's that says anything.
-    firstNonDefault(argMin(Session, place), argMinIf(Session, Timestamp, Session != '')) AS Session,
-    firstNonDefault(argMin(User, place), argMinIf(User, Timestamp, User != '')) AS User,
-    firstNonDefault(argMin(PromptVersion, place), argMinIf(PromptVersion, Timestamp, PromptVersion != '')) AS PromptVersion,
-    firstNonDefault(argMin(Route, place), argMinIf(Route, Timestamp, Route != '')) AS Route,
-    firstNonDefault(argMin(DatasetRow, place), argMinIf(DatasetRow, Timestamp, DatasetRow != '')) AS DatasetRow,
-    if(empty(argMin(GoldIds, place)), argMinIf(GoldIds, Timestamp, notEmpty(GoldIds)), argMin(GoldIds, place)) AS GoldIds,
-    arrayDistinct(arrayConcat([argMin(MetadataJson, place)],
-        arraySort(x -> x.1, groupUniqArrayIf(1000)((Timestamp, MetadataJson), MetadataJson != '')).2)) AS Metadatas,
-    arrayDistinct(arrayFlatten(arraySort(x -> x.1, groupArrayIf(1000)((Timestamp, Tags), notEmpty(Tags))).2)) AS Tags,
-    -- Where the retriever asks the encoder itself, the embedding starts after the retriever but ends before it.
-    -- Without a retriever the last embedding is the one.
-    minIf(toUnixTimestamp64Nano(Timestamp) + toInt64(Duration), Kind = 'RETRIEVER' AND NOT Shadow) AS FirstRetrievedNs,
-    countIf(Kind = 'RETRIEVER' AND NOT Shadow) > 0 AS HasRetriever,
-    arraySort(x -> x.1, groupArrayIf((toUnixTimestamp64Nano(Timestamp), Model, SpanId),
-        Kind = 'EMBEDDING' AND Model != '' AND NOT Shadow AND NOT Indexing AND CacheHit IS NULL)) AS Embeddings,
-    arrayLast(x -> NOT HasRetriever OR x.1 <= FirstRetrievedNs, Embeddings) AS Embedding,
-    Embedding.2 AS Encoder,
-    arrayDistinct(arraySort(x -> x.1, groupArrayIf((Timestamp, Model), Kind = 'EMBEDDING' AND Model != '' AND NOT Indexing)).2) AS Encoders,
-    argMaxIf(Model, Timestamp, Kind = 'RERANKER' AND NOT Shadow AND Model != '') AS Reranker,
-    -- A number costs less to compare than a pair: calls before the rest, then by time.
-    argMaxIf(Model, bitShiftLeft(is_call::UInt64, 63) + toUnixTimestamp64Nano(Timestamp)::UInt64, Kind = 'LLM' AND Model != '') AS LlmModel,
-    sumOrNullIf(TokensPrompt, is_call) AS TokensPrompt,
-    sumOrNullIf(TokensCompletion, is_call) AS TokensCompletion,
-    sumOrNullIf(TokensCacheRead, is_call) AS TokensCacheRead,
-    sumOrNullIf(TokensCacheWrite, is_call) AS TokensCacheWrite,
-    sumOrNullIf(TokensReasoning, is_call) AS TokensReasoning,
-    -- A sum without one of the calls would be too low, and nobody would see it.
-    if(countIf(is_call AND Cost IS NULL AND (TokensPrompt IS NOT NULL OR TokensCompletion IS NOT NULL)) > 0,
-        NULL, sumOrNullIf(Cost, is_charged)) AS CostUsd,
-    groupArray(Kind) AS SpanKinds,
-    groupArray(Duration) AS SpanNs,
-    arraySort(groupUniqArrayIf(100)(ErrorType, ErrorType != '')) AS ErrorTypes,
-    toUInt32(countIf(RetryAttempt > 0)) AS Retries,
-    max(Fallback) AS Fallback,
-    maxOrNull(CacheHit) AS CacheHit,
-    argMaxIf(CacheSimilarity, Timestamp, CacheSimilarity IS NOT NULL) AS CacheSimilarity,
-    toUInt32(sumIf(EmbeddedTexts, Kind = 'EMBEDDING')) AS EmbeddedTexts,
-    sumIf(Duration, Kind = 'EMBEDDING') AS EmbeddingNs,
-    if(bitTest(argMin(Texts, place), 0), RootSpanId, argMinIf(SpanId, Timestamp, Kind = 'RETRIEVER' AND NOT Shadow AND bitTest(Texts, 0))) AS QuerySpanId,
-    if(bitTest(argMin(Texts, place), 1), RootSpanId, argMaxIf(SpanId, Timestamp, Kind = 'LLM' AND bitTest(Texts, 1))) AS AnswerSpanId,
-    argMaxIf(SpanId, Timestamp, Kind = 'RETRIEVER' AND NOT Shadow) AS LastRetriever,
-    argMaxIf(SpanId, Timestamp, Kind = 'RERANKER' AND NOT Shadow) AS LastReranker
+    trace.*,
+    root.Project AS Project, root.TraceId AS TraceId, root.SpanId AS RootSpanId, root.Timestamp AS RootAt,
+    if(HasRoot, root.Duration, toUInt64(LastNs - toUnixTimestamp64Nano(FirstSpanAt))) AS DurationNs,
+    root.SpanName AS Name,
+    root.ServiceName AS Service,
+    transform(root.StatusCode, ['Ok', 'Error'], ['ok', 'error'], 'unset') AS Status,
+    firstNonDefault(root.Session, FirstSession) AS Session,
+    firstNonDefault(root.User, FirstUser) AS User,
+    firstNonDefault(root.PromptVersion, FirstPromptVersion) AS PromptVersion,
+    firstNonDefault(root.Route, FirstRoute) AS Route,
+    firstNonDefault(root.DatasetRow, FirstDatasetRow) AS DatasetRow,
+    if(empty(root.GoldIds), FirstGoldIds, root.GoldIds) AS GoldIds,
+    arrayDistinct(arrayConcat([root.MetadataJson], SpanMetadatas)) AS Metadatas,
+    if(bitTest(root.Texts, 0), RootNo, FirstQueryNo) AS QueryNo,
+    if(bitTest(root.Texts, 1), RootNo, LastAnswerNo) AS AnswerNo
 FROM
 (
     SELECT
-        span.*,
-        bitShiftLeft(multiIf(span.ParentSpanId = '', 0, parent.SpanId = '', 1, 2)::UInt64, 62) + toUnixTimestamp64Nano(span.Timestamp)::UInt64 AS place,
-        span.Kind IN ('LLM', 'EMBEDDING', 'RERANKER')
-            AND (span.Project, span.TraceId, span.SpanId, span.Kind) NOT IN (SELECT Project, TraceId, SpanId, Kind FROM covered) AS is_charged,
-        span.Kind = 'LLM' AND is_charged AS is_call,
-        -- What a span says itself stands. Else its tokens have the price of its model, its day and its length, as
-        -- prices/table.py has it for one span; cached tokens are the prompt's, reasoning is the answer's.
-        arrayLastIndex((model, since_ns, over_tokens) -> model = span.Model
-                AND since_ns <= toUnixTimestamp64Nano(span.Timestamp) AND over_tokens < toInt64(span.TokensPrompt),
-            {price_model:Array(String)}, {price_since_ns:Array(Int64)}, {price_over_tokens:Array(Int64)}) AS price,
-        ifNull(span.TokensCacheRead, 0) + ifNull(span.TokensCacheWrite, 0) AS cached,
-        coalesce(span.CostUsd, if(price = 0, NULL, (
-            (span.TokensPrompt - if(span.TokensPrompt >= cached, cached, 0)) * {price_input:Array(Float64)}[price]
-            + ifNull(span.TokensCacheRead, 0) * {price_cache_read:Array(Float64)}[price]
-            + ifNull(span.TokensCacheWrite, 0) * {price_cache_write:Array(Float64)}[price]
-            + if(span.Kind != 'LLM' OR span.TokensCompletion = 0, 0, span.TokensCompletion * {price_output:Array(Nullable(Float64))}[price])
-            ) / 1000000)) AS Cost
-    FROM spans AS span
-    LEFT ANY JOIN (SELECT Project, TraceId, SpanId FROM spans) AS parent
-        ON span.Project = parent.Project AND span.TraceId = parent.TraceId AND span.ParentSpanId = parent.SpanId
-)
-GROUP BY Project, TraceId;
+        TraceNo,
+        argMin(SpanNo, bitShiftLeft(multiIf(ParentNo = 0, 0, is_orphan, 1, 2)::UInt64, 62) + toUnixTimestamp64Nano(Timestamp)::UInt64) AS RootNo,
+        max(Seq) AS LastSeq,
+        max(ArrivedAt) AS LastArrivedAt,
+        min(Timestamp) AS FirstSpanAt,
+        max(Timestamp) AS LastSpanAt,
+        max(toUnixTimestamp64Nano(Timestamp) + toInt64(Duration)) AS LastNs,
+        countIf(ParentNo = 0) > 0 AS HasRoot,
+        toUInt32(count()) AS SpanCount,
+        argMinIf(Session, Timestamp, Session != '') AS FirstSession,
+        argMinIf(User, Timestamp, User != '') AS FirstUser,
+        argMinIf(PromptVersion, Timestamp, PromptVersion != '') AS FirstPromptVersion,
+        argMinIf(Route, Timestamp, Route != '') AS FirstRoute,
+        argMinIf(DatasetRow, Timestamp, DatasetRow != '') AS FirstDatasetRow,
+        argMinIf(GoldIds, Timestamp, notEmpty(GoldIds)) AS FirstGoldIds,
+        arraySort(x -> x.1, groupUniqArrayIf(1000)((Timestamp, MetadataJson), MetadataJson != '')).2 AS SpanMetadatas,
+        arrayDistinct(arrayFlatten(arraySort(x -> x.1, groupArrayIf(1000)((Timestamp, Tags), notEmpty(Tags))).2)) AS Tags,
+        -- Where the retriever asks the encoder itself, the embedding starts after the retriever but ends before it.
+        -- Without a retriever the last embedding is the one.
+        minIf(toUnixTimestamp64Nano(Timestamp) + toInt64(Duration), is_retriever) AS FirstRetrievedNs,
+        countIf(is_retriever) > 0 AS HasRetriever,
+        arraySort(x -> x.1, groupArrayIf((toUnixTimestamp64Nano(Timestamp), Model, SpanNo), is_encoding AND NOT Shadow AND CacheHit IS NULL)) AS Embeddings,
+        arrayLast(x -> NOT HasRetriever OR x.1 <= FirstRetrievedNs, Embeddings) AS Embedding,
+        Embedding.2 AS Encoder,
+        arrayDistinct(arraySort(x -> x.1, groupArrayIf((Timestamp, Model), is_encoding)).2) AS Encoders,
+        argMaxIf(Model, Timestamp, Kind = 'RERANKER' AND NOT Shadow AND Model != '') AS Reranker,
+        -- A number costs less to compare than a pair: calls before the rest, then by time.
+        argMaxIf(Model, bitShiftLeft(is_call::UInt64, 63) + toUnixTimestamp64Nano(Timestamp)::UInt64, Kind = 'LLM' AND Model != '') AS LlmModel,
+        sumOrNullIf(TokensPrompt, is_call) AS TokensPrompt,
+        sumOrNullIf(TokensCompletion, is_call) AS TokensCompletion,
+        sumOrNullIf(TokensCacheRead, is_call) AS TokensCacheRead,
+        sumOrNullIf(TokensCacheWrite, is_call) AS TokensCacheWrite,
+        sumOrNullIf(TokensReasoning, is_call) AS TokensReasoning,
+        -- A sum without one of the calls would be too low, and nobody would see it.
+        if(countIf(is_call AND Cost IS NULL AND (span.TokensPrompt IS NOT NULL OR span.TokensCompletion IS NOT NULL)) > 0,
+            NULL, sumOrNullIf(Cost, is_charged)) AS CostUsd,
+        groupArray(Kind) AS SpanKinds,
+        groupArray(Duration) AS SpanNs,
+        arraySort(groupUniqArrayIf(100)(ErrorType, ErrorType != '')) AS ErrorTypes,
+        toUInt32(countIf(RetryAttempt > 0)) AS Retries,
+        max(Fallback) AS Fallback,
+        maxOrNull(CacheHit) AS CacheHit,
+        argMaxIf(CacheSimilarity, Timestamp, CacheSimilarity IS NOT NULL) AS CacheSimilarity,
+        toUInt32(sumIf(EmbeddedTexts, Kind = 'EMBEDDING')) AS EmbeddedTexts,
+        sumIf(Duration, Kind = 'EMBEDDING') AS EmbeddingNs,
+        argMinIf(SpanNo, Timestamp, is_retriever AND bitTest(Texts, 0)) AS FirstQueryNo,
+        argMaxIf(SpanNo, Timestamp, Kind = 'LLM' AND bitTest(Texts, 1)) AS LastAnswerNo,
+        argMaxIf(SpanId, Timestamp, is_retriever) AS LastRetriever,
+        argMaxIf(SpanNo, Timestamp, is_retriever) AS RetrieverNo,
+        argMaxIf(SpanId, Timestamp, Kind = 'RERANKER' AND NOT Shadow) AS LastReranker
+    FROM
+    (
+        SELECT
+            *,
+            ParentNo NOT IN (SELECT SpanNo FROM spans) AS is_orphan,
+            Kind = 'RETRIEVER' AND NOT Shadow AS is_retriever,
+            Kind = 'EMBEDDING' AND Model != '' AND NOT Indexing AS is_encoding,
+            Kind IN ('LLM', 'EMBEDDING', 'RERANKER') AND (Kind, SpanNo) NOT IN (SELECT Kind, SpanNo FROM covered) AS is_charged,
+            Kind = 'LLM' AND is_charged AS is_call,
+            -- What a span says itself stands. Else its tokens have the price of its model, its day and its length, as
+            -- prices/table.py has it for one span; cached tokens are the prompt's, reasoning is the answer's.
+            arrayLastIndex((model, since_ns, over_tokens) -> model = Model
+                    AND since_ns <= toUnixTimestamp64Nano(Timestamp) AND over_tokens < toInt64(TokensPrompt),
+                {price_model:Array(String)}, {price_since_ns:Array(Int64)}, {price_over_tokens:Array(Int64)}) AS price,
+            ifNull(TokensCacheRead, 0) + ifNull(TokensCacheWrite, 0) AS cached,
+            coalesce(CostUsd, if(price = 0, NULL, (
+                (TokensPrompt - if(TokensPrompt >= cached, cached, 0)) * {price_input:Array(Float64)}[price]
+                + ifNull(TokensCacheRead, 0) * {price_cache_read:Array(Float64)}[price]
+                + ifNull(TokensCacheWrite, 0) * {price_cache_write:Array(Float64)}[price]
+                + if(Kind != 'LLM' OR TokensCompletion = 0, 0, TokensCompletion * {price_output:Array(Nullable(Float64))}[price])
+                ) / 1000000)) AS Cost
+        FROM spans
+    ) AS span
+    GROUP BY TraceNo
+) AS trace
+LEFT ANY JOIN
+(
+    SELECT
+        SpanNo, Project, TraceId, SpanId, Timestamp, Duration, SpanName, ServiceName, StatusCode,
+        Session, User, PromptVersion, Route, DatasetRow, GoldIds, MetadataJson, Texts
+    FROM spans
+) AS root ON trace.RootNo = root.SpanNo;
 
 -- The texts of the few spans that give a trace its question and its answer, out of the wrapping that
 -- frameworks put around them.
@@ -170,13 +191,13 @@ WITH
         part -> JSONExtractString(part, 'content'),
         arrayFilter(part -> JSONExtractString(part, 'type') = 'text', JSONExtractArrayRaw(message, 'parts'))), '\n') AS message_text
 SELECT
-    Project, TraceId, SpanId,
+    SpanNo,
     unwrapped(InputText, ['question', 'query', 'input', 'inputs', 'user_input', 'prompt', 'text']) AS Input,
     unwrapped(OutputText, ['answer', 'output', 'outputs', 'result', 'response', 'text', 'content']) AS Output
 FROM
 (
     SELECT
-        Project, TraceId, SpanId,
+        reinterpretAsUInt128(sipHash128(Project, TraceId, SpanId)) AS SpanNo,
         -- What a user said last; an LLM's own input.value is the provider's request.
         arrayLast((key, value) -> value = 'user' AND match(key, '^(llm[.]input_messages|gen_ai[.]input[.]messages|gen_ai[.]prompt)[.].*role$'),
             mapKeys(SpanAttributes), mapValues(SpanAttributes)) AS user_role,
@@ -201,11 +222,9 @@ FROM
             SpanAttributes['gen_ai.task.output']) AS OutputText
     FROM otel_traces
     WHERE Timestamp >= (SELECT min(FirstSpanAt) FROM settling) AND Timestamp <= (SELECT max(LastSpanAt) FROM settling)
-        AND (Project, TraceId, SpanId) IN (
-            SELECT Project, TraceId, QuerySpanId FROM settling WHERE QuerySpanId != ''
-            UNION ALL
-            SELECT Project, TraceId, AnswerSpanId FROM settling WHERE AnswerSpanId != '')
-    LIMIT 1 BY Project, TraceId, SpanId
+        AND TraceId IN (SELECT TraceId FROM settling)
+        AND SpanNo IN (SELECT arrayJoin([QueryNo, AnswerNo]) FROM settling)
+    LIMIT 1 BY SpanNo
 );
 
 -- The documents of each trace's last retriever and last reranker, best first. A reranker's output seldom
@@ -213,27 +232,29 @@ FROM
 -- documents of a trace are looked at, no more.
 CREATE OR REPLACE TEMPORARY TABLE documents ENGINE = Memory AS
 SELECT
-    Project, TraceId,
+    TraceNo,
     groupArray(1000)((SpanId, Stage, Rank, DocumentId, Score, ContentHash)) AS List,
     arrayFilter(x -> x.6 != 0, List) AS WithText
 FROM
 (
-    SELECT Project, TraceId, SpanId, Stage, Rank, DocumentId, Score, ContentHash
+    SELECT
+        reinterpretAsUInt128(sipHash128(Project, TraceId)) AS TraceNo,
+        SpanId, Stage, Rank, DocumentId, Score, ContentHash
     FROM retrieved_documents
     WHERE Timestamp >= (SELECT min(FirstSpanAt) FROM settling) AND Timestamp <= (SELECT max(LastSpanAt) FROM settling)
         AND toStartOfFiveMinutes(Timestamp) >= toStartOfFiveMinutes((SELECT min(FirstSpanAt) FROM settling))
         AND toStartOfFiveMinutes(Timestamp) <= toStartOfFiveMinutes((SELECT max(LastSpanAt) FROM settling))
         AND (Project, TraceId) IN (SELECT Project, TraceId FROM settling WHERE LastRetriever != '' OR LastReranker != '')
-    LIMIT 1 BY Project, TraceId, SpanId, Stage, Rank
+    LIMIT 1 BY TraceNo, SpanId, Stage, Rank
 )
-GROUP BY Project, TraceId;
+GROUP BY TraceNo;
 
 -- Of traces whose gold documents are known, how the retriever's scores tell them from the best of the others, and
 -- the space that the scores lie in. Where the retriever does not say what a high score is, the order tells:
 -- distances rise from the best on. A gold document counts at its first place.
 CREATE OR REPLACE TEMPORARY TABLE margins
 (
-    Project String, TraceId String, Margin Nullable(Float64), MarginAuroc Nullable(Float64), MarginSpace String
+    TraceNo UInt128, Margin Nullable(Float64), MarginAuroc Nullable(Float64), MarginSpace String
 )
 ENGINE = Memory;
 
@@ -241,23 +262,25 @@ INSERT INTO margins
 WITH
     spaces AS
     (
-        SELECT Project, TraceId, SpanId, SpanAttributes['retrieval.score_sense'] AS Sense, SpanAttributes['embedding.fingerprint'] AS Fingerprint
+        SELECT
+            reinterpretAsUInt128(sipHash128(Project, TraceId, SpanId)) AS SpanNo,
+            SpanAttributes['retrieval.score_sense'] AS Sense, SpanAttributes['embedding.fingerprint'] AS Fingerprint
         FROM otel_traces
         WHERE Timestamp >= (SELECT min(FirstSpanAt) FROM settling WHERE notEmpty(GoldIds))
             AND Timestamp <= (SELECT max(LastSpanAt) FROM settling WHERE notEmpty(GoldIds))
-            AND (Project, TraceId, SpanId) IN (
-                SELECT Project, TraceId, arrayJoin([LastRetriever, Embedding.3]) FROM settling WHERE notEmpty(GoldIds))
-        LIMIT 1 BY Project, TraceId, SpanId
+            AND TraceId IN (SELECT TraceId FROM settling WHERE notEmpty(GoldIds))
+            AND SpanNo IN (SELECT arrayJoin([RetrieverNo, Embedding.3]) FROM settling WHERE notEmpty(GoldIds))
+        LIMIT 1 BY SpanNo
     )
 SELECT
-    Project, TraceId,
+    TraceNo,
     arrayAvg(OfGold) - Best AS Margin,
     arrayAvg(arrayMap(score -> if(score = Best, 0.5, score > Best), OfGold)) AS MarginAuroc,
     concat(firstNonDefault(Fingerprint, Encoder), if(IsDistance, ' (distance)', '')) AS MarginSpace
 FROM
 (
     SELECT
-        trace.Project AS Project, trace.TraceId AS TraceId, trace.Encoder AS Encoder, encoder.Fingerprint AS Fingerprint,
+        trace.TraceNo AS TraceNo, trace.Encoder AS Encoder, encoder.Fingerprint AS Fingerprint,
         arraySort(x -> x.3, arrayFilter(x -> x.1 = LastRetriever AND x.2 = 'retrieved' AND ifNull(isFinite(x.5), false), document.List)) AS Listed,
         arrayMap(x -> assumeNotNull(x.5), Listed) AS Scores,
         if(retriever.Sense != '', retriever.Sense = 'distance',
@@ -266,13 +289,11 @@ FROM
         arrayFilter((score, id, place) -> has(GoldIds, id) AND indexOf(Listed.4, id) = place, Nearness, Listed.4, arrayEnumerate(Listed)) AS OfGold,
         arrayFilter((score, id) -> NOT has(GoldIds, id), Nearness, Listed.4) AS OfOthers,
         arrayMax(OfOthers) AS Best
-    FROM (SELECT Project, TraceId, GoldIds, Encoder, LastRetriever, Embedding.3 AS EncoderSpanId FROM settling WHERE notEmpty(GoldIds)) AS trace
-    LEFT ANY JOIN (SELECT * FROM documents WHERE (Project, TraceId) IN (SELECT Project, TraceId FROM settling WHERE notEmpty(GoldIds))) AS document
-        ON trace.Project = document.Project AND trace.TraceId = document.TraceId
-    LEFT ANY JOIN spaces AS retriever
-        ON trace.Project = retriever.Project AND trace.TraceId = retriever.TraceId AND trace.LastRetriever = retriever.SpanId
-    LEFT ANY JOIN spaces AS encoder
-        ON trace.Project = encoder.Project AND trace.TraceId = encoder.TraceId AND trace.EncoderSpanId = encoder.SpanId
+    FROM (SELECT TraceNo, GoldIds, Encoder, LastRetriever, RetrieverNo, Embedding.3 AS EncoderNo FROM settling WHERE notEmpty(GoldIds)) AS trace
+    LEFT ANY JOIN (SELECT * FROM documents WHERE TraceNo IN (SELECT TraceNo FROM settling WHERE notEmpty(GoldIds))) AS document
+        ON trace.TraceNo = document.TraceNo
+    LEFT ANY JOIN spaces AS retriever ON trace.RetrieverNo = retriever.SpanNo
+    LEFT ANY JOIN spaces AS encoder ON trace.EncoderNo = encoder.SpanNo
 )
 WHERE notEmpty(OfGold) AND notEmpty(OfOthers);
 
@@ -306,7 +327,7 @@ SELECT
 FROM
 (
     SELECT
-        trace.* EXCEPT (Project, TraceId), trace.Project AS Project, trace.TraceId AS TraceId,
+        trace.*,
         query.Input AS Query,
         answer.Output AS Answer,
         document.WithText AS WithText,
@@ -315,8 +336,8 @@ FROM
         if(notEmpty(Reranked), Reranked, Retrieved) AS Context,
         margin.Margin AS Margin, margin.MarginAuroc AS MarginAuroc, margin.MarginSpace AS MarginSpace
     FROM settling AS trace
-    LEFT ANY JOIN texts AS query ON trace.Project = query.Project AND trace.TraceId = query.TraceId AND trace.QuerySpanId = query.SpanId
-    LEFT ANY JOIN texts AS answer ON trace.Project = answer.Project AND trace.TraceId = answer.TraceId AND trace.AnswerSpanId = answer.SpanId
-    LEFT ANY JOIN documents AS document ON trace.Project = document.Project AND trace.TraceId = document.TraceId
-    LEFT ANY JOIN margins AS margin ON trace.Project = margin.Project AND trace.TraceId = margin.TraceId
+    LEFT ANY JOIN texts AS query ON trace.QueryNo = query.SpanNo
+    LEFT ANY JOIN texts AS answer ON trace.AnswerNo = answer.SpanNo
+    LEFT ANY JOIN documents AS document ON trace.TraceNo = document.TraceNo
+    LEFT ANY JOIN margins AS margin ON trace.TraceNo = margin.TraceNo
 );

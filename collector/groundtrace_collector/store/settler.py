@@ -99,8 +99,8 @@ class Settler:
             if self._pending:
                 await self._settle_some()
                 took_s = loop.time() - began
-                # Under load settlings are longer and fewer, and leave most of the time to commits.
-                await self._pause(max(self._every_s - took_s, 3 * took_s if self._every_s else 0.0))
+                # A settling costs much before it settles anything: under load they are fewer, for more commits each.
+                await self._pause(max(self._every_s - took_s, min(6 * took_s, 5 * self._every_s)))
 
     async def _pause(self, seconds: float) -> None:
         """Wait, but not on the way out: a stop settles what is left at once."""
