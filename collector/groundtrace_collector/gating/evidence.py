@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from groundtrace_collector.query.compare import WHOLE
@@ -10,7 +10,7 @@ from groundtrace_collector.query.intervals import Value
 from groundtrace_collector.query.metrics import Direction, Form, metric
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from groundtrace_collector.replay.report import Figure, Report
 
@@ -75,6 +75,19 @@ def _live(name: str, each: Mapping[str, Any]) -> Compared:
     )
 
 
+def with_own(
+    evidence: Evidence, whole: Sequence[Mapping[str, Any]], cohorts: Sequence[Mapping[str, Any]]
+) -> Evidence:
+    """With metrics of the candidate alone, from answers of `GET /api/v1/cohorts`: they take limits only."""
+    keyed = [*((cohort["key"], cohort) for cohort in cohorts), *((WHOLE, cohort) for cohort in whole)]
+    own = {
+        (key, name): _alone(NOTHING, _value(each))
+        for key, cohort in keyed
+        for name, each in cohort["metrics"].items()
+    }
+    return replace(evidence, found={**evidence.found, **own})
+
+
 def of_replay(report: Report) -> Evidence:
     """The evidence in a report of `groundtrace replay`.
 
@@ -92,11 +105,13 @@ def of_replay(report: Report) -> Evidence:
         for name, each in cohort.metrics.items()
     }
     churn = {
-        (cohort.key, name): _alone(NOTHING, each)
+        (cohort.key, name): _alone(NOTHING, _figure(each))
         for cohort in report.cohorts
         for name, each in cohort.churn.items()
     }
-    query_ms = {(WHOLE, "query_ms"): _alone(_figure(report.base.query_ms), report.candidate.query_ms)}
+    query_ms = {
+        (WHOLE, "query_ms"): _alone(_figure(report.base.query_ms), _figure(report.candidate.query_ms))
+    }
     return Evidence(
         source=f"replay of {report.dataset.name} ({report.dataset.rows} rows)",
         base=report.base.name,
@@ -119,6 +134,6 @@ def _figure(given: Figure) -> Value:
     return Value(value=given.value, low=given.low, high=given.high, n=given.n)
 
 
-def _alone(base: Value, candidate: Figure) -> Compared:
+def _alone(base: Value, candidate: Value) -> Compared:
     """A figure that takes limits only."""
-    return Compared(base=base, candidate=_figure(candidate), difference=NOTHING, paired=False, direction=None)
+    return Compared(base=base, candidate=candidate, difference=NOTHING, paired=False, direction=None)

@@ -6,22 +6,28 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from groundtrace_collector.gating.decision import Decision, decide
-from groundtrace_collector.gating.evidence import Evidence, of_comparison, of_replay
-from groundtrace_collector.gating.gate_file import GateFileError, Live, read_gate
+from groundtrace_collector.gating.evidence import Evidence, of_comparison, of_replay, with_own
+from groundtrace_collector.gating.gate_file import GateFileError, Limit, Live, read_gate
 from groundtrace_collector.gating.proving import (
     judged_score,
     kept_calibrations,
     read_calibrations,
     standing,
 )
+from groundtrace_collector.query.dimensions import dimension
+from groundtrace_collector.query.metrics import metric
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+    from typing import Any
 
     from groundtrace import Client
     from groundtrace_collector.gating.gate_file import GateFile, Replay
     from groundtrace_collector.gating.proving import Standing
     from groundtrace_collector.replay.report import Report
+
+    Cohorts = Sequence[Mapping[str, Any]]
 
 NEWEST_SCORES = 1_000
 """As many scores of a name are looked at to learn which evaluators made them: one answer of the API."""
@@ -51,22 +57,43 @@ def _of_live(gate: GateFile, live: Live, url: str | None) -> Decision:
     from groundtrace import Client
 
     with Client(url) as client:
-        return decide(gate, _compared(client, live, gate.metrics), _standings(client, gate, live))
+        return decide(gate, _compared(client, gate, live), _standings(client, gate, live))
 
 
-def _compared(client: Client, live: Live, metrics: list[str]) -> Evidence:
-    return of_comparison(
+def _compared(client: Client, gate: GateFile, live: Live) -> Evidence:
+    own = _own(gate)
+    evidence = of_comparison(
         client.compare(
             by=live.by,
             base=live.base,
             candidate=live.candidate,
-            metrics=metrics,
+            metrics=[name for name in gate.metrics if name not in own] or ["traces"],
             cohort=live.cohort,
             where=live.where,
             since=live.since,
             until=live.until,
         )
     )
+    return with_own(evidence, *_of_candidate(client, live, own)) if own else evidence
+
+
+def _own(gate: GateFile) -> list[str]:
+    """Metrics on each encoder's own scale, where rules hold the candidate's against a limit and compare nothing."""
+    compared = {rule.metric for rule in gate.rule if not isinstance(rule, Limit)}
+    return [name for name in gate.metrics if metric(name).space and name not in compared]
+
+
+def _of_candidate(client: Client, live: Live, metrics: list[str]) -> tuple[Cohorts, Cohorts]:
+    """The metrics of the candidate's traces: all of them, and cohort by cohort."""
+    parts = (f"({live.where})" if live.where else "", dimension(live.by).where(live.candidate))
+    where = " and ".join(filter(None, parts))
+    whole, families = (
+        client.cohorts(by=by, metrics=metrics, where=where, since=live.since, until=live.until)["cohorts"]
+        if by
+        else []
+        for by in (live.by, live.cohort)
+    )
+    return whole, families
 
 
 def _standings(client: Client, gate: GateFile, live: Live) -> dict[str, Standing]:

@@ -56,7 +56,12 @@ def _trace(number: int, encoder: str, family: str, question: int, *, finds: bool
         {
             "trace_id": trace_id, "span_id": f"{3 * number + 2:016x}", "parent_span_id": root, "kind": "RETRIEVER",
             "start_ns": time.time_ns() + 1_000_000_000,  # after the embedding
-            "attributes": {"retrieval.documents.0.document.id": "gold" if finds else "other"},
+            "attributes": {
+                "retrieval.documents.0.document.id": "gold" if finds else "other",
+                "retrieval.documents.0.document.score": 0.75,
+                "retrieval.documents.1.document.id": "another",
+                "retrieval.documents.1.document.score": 0.5,
+            },
         },
     ]  # fmt: skip
 
@@ -140,6 +145,29 @@ def test_a_file_that_cannot_be_understood_is_one_line_and_exit_2(
     assert (done.exit_code, done.stdout) == (2, "")
     assert says in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_margin_has_a_limit_on_the_candidates_own_scale_and_is_not_compared(
+    url: str, tmp_path: Path
+) -> None:
+    live = EXAMPLE.read_text(encoding="utf-8").partition("[[rule]]")[0]
+    limit = '[[rule]]\nkind = "limit"\npreset = "margin_0.18"\ncohorts = "all"\n'
+    (tmp_path / "limit.toml").write_text(live + limit, encoding="utf-8")
+    compared = '[[rule]]\nkind = "no-regression"\nmetric = "margin"\n'
+    (tmp_path / "compared.toml").write_text(live + compared, encoding="utf-8")
+
+    held = _gate(tmp_path / "limit.toml", "--url", url, "--json")
+    refused = _gate(tmp_path / "compared.toml", "--url", url)
+
+    checks = {each["cohort"]: each for each in json.loads(held.stdout)["checks"]}
+    assert (checks["*"]["candidate"]["value"], checks["*"]["candidate"]["n"]) == (0.25, 14 + 36 + 34)
+    assert (checks["legal"]["outcome"], checks["legal"]["candidate"]["n"]) == ("pass", 36)
+    assert (held.exit_code, checks["billing"]["reason"]) == (
+        1,
+        "insufficient data: 14 traces, and the rule needs 20",
+    )
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "several embedding spaces (hash@1" in refused.stderr
 
 
 def test_a_gate_replays_a_dataset_that_the_collector_keeps(url: str, tmp_path: Path) -> None:
