@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from groundtrace_collector.commands import reading, table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @click.command()
@@ -36,7 +41,10 @@ def command(
     *,
     as_json: bool,
 ) -> None:
-    """Show metrics for each value of a dimension, with 95 % intervals."""
+    """Show metrics for each value of a dimension, with 95 % intervals.
+
+    A cohort with fewer than 20 traces that a metric applies to says `insufficient data` before what was found.
+    """
     params = {
         "by": by,
         "metrics": metrics,
@@ -54,7 +62,16 @@ def command(
     table.show(
         [answer["by"], *names],
         [
-            [row["key"] or "(none)", *(table.interval(row["metrics"][name]) for name in names)]
+            [row["key"] or "(none)", *(_cell(name, row["metrics"][name]) for name in names)]
             for row in answer["cohorts"]
         ],
     )
+
+
+def _cell(name: str, value: Mapping[str, Any]) -> str:
+    from groundtrace_collector.query.metrics import is_insufficient
+
+    if not is_insufficient(name, value["n"]):
+        return table.interval(value)
+    found = "" if value["value"] is None else f"{table.interval(value)}, "
+    return f"insufficient data ({found}n {value['n']})"

@@ -13,9 +13,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from groundtrace_collector.errors import CollectorError
-from groundtrace_collector.query.comparison import MIN_N
 from groundtrace_collector.query.errors import QueryError, suggestion
-from groundtrace_collector.query.metrics import metric
+from groundtrace_collector.query.metrics import MIN_N, metric
 
 Undecided = Literal["fail", "warn"]
 Cohorts = Literal["whole", "each", "all"] | Annotated[list[str], Field(min_length=1)]

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from groundtrace_collector.pages import formats
-from groundtrace_collector.query.metrics import Form
+from groundtrace_collector.query.metrics import Form, is_insufficient
 from groundtrace_collector.query.metrics import metric as metric_of
 
 _COUNTS = ("traces", "spans")
@@ -34,6 +34,8 @@ class Cell:
     n: str
     """Empty for counts, which are their own n."""
     interval: Interval | None
+    insufficient: bool = False
+    """Whether n is too small to judge by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +92,7 @@ def cell(metric: str, value: Value, on: Scale) -> Cell:
         )
         if known
         else None,
+        insufficient=is_insufficient(metric, value["n"]),
     )
 
 

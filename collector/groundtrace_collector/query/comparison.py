@@ -22,7 +22,7 @@ from groundtrace_collector.query.intervals import (
     nothing,
     rate_value,
 )
-from groundtrace_collector.query.metrics import Form, Metric
+from groundtrace_collector.query.metrics import MIN_N, Form, Metric
 from groundtrace_collector.query.sums import quantile_of, sums_of, value_of
 
 if TYPE_CHECKING:
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from groundtrace_collector.query.compared_traces import Key
 
 Verdict: TypeAlias = Literal["better", "worse", "no difference", "insufficient data"]
-
-MIN_N = 20
-"""Fewer pairs, or fewer traces on a side, are no ground for a verdict."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 Direction: TypeAlias = Literal["higher", "lower"]
 MAX_METRICS = 24
 MAX_K = 1_000
+MIN_N = 20
+"""Fewer traces, or pairs, are too few to judge a metric by."""
 
 
 class Form(StrEnum):
@@ -105,6 +107,11 @@ def metric(name: str) -> Metric:
     raise QueryError(
         "unknown_metric", f"unknown metric {name!r}{suggestion(name, known)}; there are {', '.join(known)}"
     )
+
+
+def is_insufficient(name: str, n: int) -> bool:
+    """Whether ``n`` is too few to judge the metric by; counts are judged by nobody."""
+    return n < MIN_N and metric(name).form is not Form.COUNT
 
 
 def known_metrics() -> list[str]:

@@ -41,6 +41,18 @@ async def test_cohorts_show_value_interval_and_n(client: httpx.AsyncClient) -> N
 
 
 @pytest.mark.usefixtures("encoders")
+async def test_a_cohort_too_small_to_judge_says_so_and_what_it_found(client: httpx.AsyncClient) -> None:
+    asked = {"by": "encoder", "metrics": "traces, error_rate, score:groundedness"}
+    asked["where"] = "score.context_relevance < 0.23"
+
+    html = (await client.get("/cohorts", params=asked)).text
+
+    assert table_rows(html, "content") == [
+        ["minilm@1", "6", "insufficient data 0.0 %, 0.0 % to 39.0 % n 6", "insufficient data n 0"]
+    ]
+
+
+@pytest.mark.usefixtures("encoders")
 async def test_a_cohort_leads_to_its_traces(client: httpx.AsyncClient) -> None:
     asked = {"by": "encoder", "metrics": "traces", "where": "duration_ms > 1 or status = 'error'"}
     html = (await client.get("/cohorts", params=asked)).text
