@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from pathlib import Path
 
 import pytest
 
-from groundtrace_collector.gating.gate_file import GateFileError, Limit, read_gate
+from groundtrace_collector.gating.gate_file import GateFileError, Limit, Live, Replay, Settings, read_gate
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+GUIDE = Path(__file__).parents[3] / "docs" / "gate.md"
 LIVE = '[live]\nby = "encoder"\nbase = "old"\ncandidate = "new"\n'
 REPLAY = '[replay]\ndataset = "golden"\nbase = "m:a"\ncandidate = "m:b"\n'
 RULE = '[[rule]]\nkind = "no-regression"\nmetric = "recall@5"\n'
@@ -114,3 +113,16 @@ def test_the_preset_is_a_margin_read_at_the_point(tmp_path: Path) -> None:
 
     assert isinstance(rule, Limit)
     assert (rule.metric, rule.at_least, rule.holds) == ("margin", 0.18, "point")
+
+
+def test_the_guides_file_is_a_gate_and_names_every_key(tmp_path: Path) -> None:
+    (text,) = re.findall(r"```toml\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "gate.toml").write_text(text)
+
+    gate = read_gate(tmp_path / "gate.toml")
+
+    assert gate.live is not None
+    assert gate.live.model_fields_set == Live.model_fields.keys()
+    assert gate.gate.model_fields_set == Settings.model_fields.keys()
+    replay = text[text.index("# [replay]") : text.index("[[rule]]")]
+    assert [name for name in Replay.model_fields if not re.search(rf"\b{name}\b", replay)] == []
