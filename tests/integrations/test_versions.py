@@ -28,6 +28,10 @@ TOOLS = ["pytest", "pytest-asyncio", "pytest-timeout", "hypothesis"]
         pytest.param("stores", ["chromadb==0.4.13", "numpy<2"], id="chroma-0.4.13"),
         pytest.param("stores", ["qdrant-client==1.7.0"], id="qdrant-1.7.0"),
         pytest.param("stores", ["qdrant-client==1.10.0"], id="qdrant-1.10.0"),
+        # With what encodes texts for it.
+        pytest.param(
+            "stores/test_qdrant_texts.py", ["qdrant-client", "fastembed", "onnx"], id="qdrant-fastembed"
+        ),
         pytest.param(
             "huggingface",
             ["huggingface-hub==0.28.0", "aiohttp", "numpy", "langchain-core"],

@@ -8,8 +8,10 @@ from groundtrace_integrations.calls import CallTracer
 from groundtrace_integrations.imports import when_imported
 from groundtrace_integrations.instrumentor import LibraryInstrumentor
 from groundtrace_integrations.patches import Patches
+from groundtrace_integrations.qdrant.embedding import begin_embedding
 from groundtrace_integrations.qdrant.reading import asked, asked_batch, found, found_batch
 from groundtrace_integrations.searching import SearchMethod, around_search
+from groundtrace_integrations.watching import watched
 
 _ONE: Final = SearchMethod(asked, found)
 _BATCH: Final = SearchMethod(asked_batch, found_batch)
@@ -48,6 +50,12 @@ class QdrantInstrumentor(LibraryInstrumentor):
 
     def _patch(self, patches: Patches, tracer: CallTracer) -> None:
         when_imported(patches, "qdrant_client", partial(_patch_clients, patches, tracer))
+        # Later than 1.7; the client imports it with itself, and fastembed only when that is used.
+        when_imported(patches, "qdrant_client.embed.embedder", partial(_patch_embedder, patches, tracer))
+
+
+def _patch_embedder(patches: Patches, tracer: CallTracer, module: Any) -> None:
+    patches.method(module.Embedder, "embed", watched(tracer, partial(begin_embedding, tracer)))
 
 
 def _patch_clients(patches: Patches, tracer: CallTracer, qdrant: Any) -> None:
