@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from groundtrace_collector.errors import ConfigError, StoreDownError, StoreError
 from groundtrace_collector.gate.frame import frame
 from groundtrace_collector.store.driver import Driver
 from groundtrace_collector.store.engine import ENGINE_FOLDER, check_server_version
+from groundtrace_collector.store.migrate import PACKAGE as MIGRATIONS
 from groundtrace_collector.store.migrate import migrate, migration_names
+from groundtrace_collector.store.sql import split_statements
 from groundtrace_collector.store.store import ingest_settings
 from tests.collector.otlp import new_trace_id, otlp_request
 from tests.collector.store.conftest import Server
@@ -100,6 +103,60 @@ def test_an_older_server_is_refused_with_both_versions(version: str) -> None:
 
 def test_migrating_again_changes_nothing(driver: Driver) -> None:
     assert migrate(driver) == []
+
+
+class _Killed(BaseException):
+    """As a kill: nothing of the code under test runs after it."""
+
+
+def _migrate_until_killed(driver: Driver, monkeypatch: pytest.MonkeyPatch, *, after: int) -> None:
+    """Migrate, and be killed when so many statements have run; a migration's record is one too."""
+    left = itertools.count(after, -1)
+
+    def until_killed(run: Callable[..., None]) -> Callable[..., None]:
+        def once(*args: Any) -> None:
+            if next(left) == 0:
+                raise _Killed
+            run(*args)
+
+        return once
+
+    with monkeypatch.context() as patched:
+        patched.setattr(driver, "command", until_killed(driver.command))
+        patched.setattr(driver, "insert_rows", until_killed(driver.insert_rows))
+        with pytest.raises(_Killed):
+            migrate(driver)
+
+
+def _schema(driver: Driver, database: str) -> list[dict[str, Any]]:
+    return driver.query(
+        "SELECT table, name, type, default_expression FROM system.columns WHERE database = {name:String} ORDER BY ALL",
+        {"name": database},
+    )
+
+
+def test_a_migration_that_was_killed_resumes(
+    transport: Transport, driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "killed"
+    driver.command(f"CREATE DATABASE `{name}`")
+    resumed = Driver.open(transport.url, database=name, settings={}, engine_config=None)
+    try:
+        first = split_statements(
+            resources.files(MIGRATIONS).joinpath(f"{migration_names()[0]}.sql").read_text(encoding="utf-8")
+        )
+        _migrate_until_killed(resumed, monkeypatch, after=len(first) // 2)
+        half = len(_schema(driver, name))
+        # All of it ran, and its record is what is missing.
+        _migrate_until_killed(resumed, monkeypatch, after=1 + len(first))
+
+        assert 0 < half < len(_schema(driver, name))
+        assert migrate(resumed) == migration_names()
+        assert _schema(driver, name) == _schema(driver, DATABASE)
+        assert migrate(resumed) == []
+    finally:
+        resumed.close()
+        driver.command(f"DROP DATABASE `{name}` SYNC")
 
 
 @pytest.mark.parametrize(
