@@ -84,6 +84,18 @@ def asynchronous(_: openai.OpenAI, provider: Provider) -> None:
     asyncio.run(ask())
 
 
+def several(_: openai.OpenAI, provider: Provider) -> None:
+    """Ask at once, as a batch does."""
+
+    async def ask() -> None:
+        async with openai.AsyncOpenAI(api_key="sk", base_url=provider.url) as aclient:
+            await asyncio.gather(
+                *(aclient.chat.completions.create(model="gpt", messages=QUESTION) for _ in range(3))
+            )
+
+    asyncio.run(ask())
+
+
 CASES: dict[str, Case] = {
     "chat": lambda client, _: client.chat.completions.create(model="gpt", messages=QUESTION, temperature=0.1),
     "choices": lambda client, _: client.chat.completions.create(model="gpt", messages=QUESTION, n=2),
@@ -134,6 +146,7 @@ CASES: dict[str, Case] = {
     "response-stream": lambda client, _: list(client.responses.create(model="gpt", input="?", stream=True)),
     "error": failing,
     "async": asynchronous,
+    "batch": several,
 }
 
 
