@@ -76,24 +76,24 @@ def measure(folder: Path, traces: int, reads: int, only: str) -> dict[str, objec
             server.take_live_traces()
         server.wait_until_idle()
         result: dict[str, object] = {"stored": server.get("/api/v1/traces/count")[1]}
-        for name, path in paths(since_ns).items():
+        for name, asked in paths(since_ns, traces, reads).items():
             if only in name:
-                result[name] = server.cost(path, reads)
+                result[name] = server.cost(asked)
                 print(f"{name}: {result[name]}", file=sys.stderr, flush=True)
     return {**result, "parts": asyncio.run(parts(folder))}
 
 
-def paths(since_ns: int) -> dict[str, str]:
-    """Each kind of read by name: the path that is asked."""
-    # As query_fill.sql makes its ids; the trace lies in the middle of the day.
-    one = hashlib.md5(b"77", usedforsecurity=False).hexdigest()
+def paths(since_ns: int, traces: int, reads: int) -> dict[str, list[str]]:
+    """Each kind of read by name: the paths that are asked, another trace each time where one trace is asked for."""
+    # As query_fill.sql makes its ids: from all over the day.
+    numbers = (traces * each // reads for each in range(reads))
+    ids = [hashlib.md5(str(each).encode(), usedforsecurity=False).hexdigest() for each in numbers]
     since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(since_ns // 10**9))
     day, family = {"since": since}, {"by": "metadata.doc_family", "since": since}
     sides = {"by": "encoder", "base": "hash@1", "candidate": "lsa@2", "cohort": "metadata.doc_family", **day}
     where = {"where": "score.groundedness < 0.5 and metadata.doc_family = 'family-3'", **day}
     asked: dict[str, tuple[str, dict[str, str]]] = {
         "newest 50 traces": ("/api/v1/traces", {}),
-        "one trace": (f"/api/v1/traces/{one}", {}),
         "count of a day": ("/api/v1/traces/count", day),
         "50 traces by score and metadata": ("/api/v1/traces", where),
         "50 slowest traces of a day": ("/api/v1/traces", {"order": "-duration_ms", **day}),
@@ -105,14 +105,17 @@ def paths(since_ns: int) -> dict[str, str]:
         "compare with scores": ("/api/v1/compare", {"metrics": SCORED, **sides}),
         "newest scores": ("/api/v1/scores", {"limit": "50"}),
         "page of traces": ("/", {}),
-        "page of one trace": (f"/traces/{one}", {}),
         "page of cohorts": ("/cohorts", family),
         "page of a comparison": ("/compare", sides),
         "page of evaluations": ("/evaluations", {}),
         "page of encoders": ("/encoders", {}),
         "page of settings": ("/settings", {}),
     }
-    return {name: f"{path}?{urlencode(values)}" for name, (path, values) in asked.items()}
+    return {
+        "one trace": [f"/api/v1/traces/{each}" for each in ids],
+        "page of one trace": [f"/traces/{each}" for each in ids],
+        **{name: [f"{path}?{urlencode(values)}"] * reads for name, (path, values) in asked.items()},
+    }
 
 
 # --- filling ----------------------------------------------------------------------------------------------
@@ -196,18 +199,21 @@ class served:  # noqa: N801  (reads as a statement)
         is_json = answer.headers.get_content_type() == "application/json"
         return answer.status, json.loads(body) if is_json else len(body)
 
-    def cost(self, path: str, reads: int) -> dict[str, float]:
-        """CPU and wall milliseconds a read; raises RuntimeError on any answer but 200."""
+    def cost(self, paths: list[str]) -> dict[str, float]:
+        """CPU and wall milliseconds a read, after one that is not timed; raises RuntimeError on any answer but 200."""
+        self._ask(paths[0])
+        cpu, wall = cpu_s(self._process.pid), time.perf_counter()
+        for path in paths:
+            self._ask(path)
+        return {
+            "cpu_ms": round((cpu_s(self._process.pid) - cpu) / len(paths) * 1e3, 1),
+            "wall_ms": round((time.perf_counter() - wall) / len(paths) * 1e3, 1),
+        }
+
+    def _ask(self, path: str) -> None:
         status, said = self.get(path)
         if status != http.HTTPStatus.OK:
             raise RuntimeError(f"{path}: HTTP {status} {said}")
-        cpu, wall = cpu_s(self._process.pid), time.perf_counter()
-        for _ in range(reads):
-            self.get(path)
-        return {
-            "cpu_ms": round((cpu_s(self._process.pid) - cpu) / reads * 1e3, 1),
-            "wall_ms": round((time.perf_counter() - wall) / reads * 1e3, 1),
-        }
 
     def wait_until_idle(self) -> None:
         """Return when the merges that a start or a load sets off have ended; what is unmerged then stays so."""
