@@ -30,6 +30,7 @@ def addresses(site: str, trace_id: str) -> list[str]:
         "/?where=encodr%20%3D%201",
         "/?where=encoder%20%3D%20'none'",
         "/traces/none",
+        "/compare?by=name&base=answer&candidate=none&cohort=metadata.doc_family&metrics=error_rate,churn@5",
         "/datasets/golden",
         "/datasets/none",
         "/encoders/minilm%402",
