@@ -70,15 +70,15 @@ def compare_paired(metric: Metric, sums: Sequence[Any], *, watched: bool) -> Com
     )
     if metric.form is Form.PAIR:
         neither = nothing(n)
-        measured = paired_means(n, total, squares, watched=watched)
+        measured = paired_means(n, total, squares, watched=watched).within(metric.least, metric.most)
         return Comparison(metric=metric, base=neither, candidate=neither, difference=measured, paired=True)
     one = rate_value if metric.form is Form.RATE else mean_value
     difference = paired_rates if metric.form is Form.RATE else paired_means
     return Comparison(
         metric=metric,
-        base=one(_of_pairs(n, base, base_squares)),
-        candidate=one(_of_pairs(n, candidate, candidate_squares)),
-        difference=difference(n, total, squares, watched=watched),
+        base=one(_of_pairs(n, base, base_squares)).within(metric.least, metric.most),
+        candidate=one(_of_pairs(n, candidate, candidate_squares)).within(metric.least, metric.most),
+        difference=difference(n, total, squares, watched=watched).within(-metric.width, metric.width),
         paired=True,
         higher=int(sums[7]),
         lower=int(sums[8]),
@@ -110,7 +110,7 @@ def _difference(
         return quantile_difference(*quantiles, watched=watched)
     sums = [sums_of(each) for each in (base, candidate)]
     between = newcombe if metric.form is Form.RATE else mean_difference
-    return between(*sums, watched=watched)
+    return between(*sums, watched=watched).within(-metric.width, metric.width)
 
 
 def judge(compared: Mapping[Key, Comparison]) -> dict[Key, dict[str, Any]]:

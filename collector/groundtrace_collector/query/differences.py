@@ -41,6 +41,13 @@ class Difference:
     detectable: float | None = None
     """The smallest true difference that is found in 80 % of such samples, either way; before correction."""
 
+    def within(self, least: float, most: float) -> Difference:
+        """With the interval cut to what the difference can be, and nothing detectable where that would be beyond it."""
+        beyond = self.detectable is not None and self.detectable > most
+        return replace(
+            self, value=self.value.within(least, most), detectable=None if beyond else self.detectable
+        )
+
 
 def mean_difference(base: Sums, candidate: Sums, *, watched: bool) -> Difference:
     """Of two independent means or ratios: Welch's t over clusters."""
@@ -79,7 +86,7 @@ def paired_rates(n: int, total: float, squares: float, *, watched: bool) -> Diff
     centre = total / more
     variance = max(0.0, (squares + 2) / more - centre**2) / more
     difference = symmetric(total / n, centre, variance, n, Law(watched=n if watched else None))
-    return replace(difference, value=_within(difference.value, -1.0, 1.0))
+    return replace(difference, value=difference.value.within(-1.0, 1.0))
 
 
 def symmetric(value: float, centre: float, variance: float, n: int, law: Law) -> Difference:
@@ -121,15 +128,6 @@ def detectable_rates(rate: float, n_base: float, n_candidate: float, law: Law) -
     a, b = 1 + z2 / n_candidate, z2 * abs(1 - 2 * rate) / n_candidate
     change = (b + math.sqrt(b * b + 4 * a * spread)) / (2 * a)
     return change if 0 < change <= max(rate, 1 - rate) else None
-
-
-def _within(value: Value, low: float, high: float) -> Value:
-    return Value(
-        value=value.value,
-        low=None if value.low is None else max(low, value.low),
-        high=None if value.high is None else min(high, value.high),
-        n=value.n,
-    )
 
 
 def newcombe(base: Sums, candidate: Sums, *, watched: bool) -> Difference:

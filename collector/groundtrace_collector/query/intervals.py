@@ -23,7 +23,7 @@ Sources, by function:
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from statistics import NormalDist
 from typing import TYPE_CHECKING
@@ -50,6 +50,16 @@ class Value:
     low: float | None
     high: float | None
     n: int
+
+    def within(self, least: float, most: float) -> Value:
+        """With an interval cut to what the estimate can be; one that is beyond that itself stays in its interval."""
+        if self.value is None:
+            return self
+        return replace(
+            self,
+            low=None if self.low is None else max(self.low, min(least, self.value)),
+            high=None if self.high is None else min(self.high, max(most, self.value)),
+        )
 
     def as_json(self) -> dict[str, float | int | None]:
         """The API's `{"value", "low", "high", "n"}`."""

@@ -7,6 +7,7 @@ trace to which the metric does not apply; it is not in n.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -66,8 +67,16 @@ class Metric:
     """SQL over `traces`: the traces that the metric is about; empty: all."""
     space: str = ""
     """SQL over `traces` of the scale that ``value`` is on, which differs between encoders; empty: one scale."""
+    least: float = -math.inf
+    """What a trace's value cannot be below; an interval ends there."""
+    most: float = math.inf
     parameters: dict[str, object] = field(default_factory=dict)
     """Values of the placeholders that begin with `metric_`."""
+
+    @property
+    def width(self) -> float:
+        """How far two values can be apart."""
+        return self.most - self.least
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,10 +169,14 @@ def catalogue() -> tuple[Entry, ...]:
         _ranked("recall@K", _RECALL),
         _ranked("mrr", _RECIPROCAL_RANK),
         _ranked("ndcg@K", _NDCG),
-        _simple("margin", Form.MEAN, "higher", "Margin", space="MarginSpace"),
-        _simple("margin_auroc", Form.MEAN, "higher", "MarginAuroc"),
+        _simple("margin", Form.MEAN, "higher", "Margin", space="MarginSpace", least=-math.inf),
+        _simple("margin_auroc", Form.MEAN, "higher", "MarginAuroc", most=1.0),
         _simple(
-            "reranker_score", Form.MEAN, "higher", "if(empty(RerankScores), NULL, arrayAvg(RerankScores))"
+            "reranker_score",
+            Form.MEAN,
+            "higher",
+            "if(empty(RerankScores), NULL, arrayAvg(RerankScores))",
+            least=-math.inf,
         ),
         _between("churn@K", neighbours.FIRST_K, neighbours.CHURN),
         _between("rbo", neighbours.FIRST_DISTINCT, neighbours.RANK_BIASED_OVERLAP),
@@ -196,10 +209,21 @@ _NDCG = (
 )
 
 
-def _simple(name: str, form: Form, direction: Direction | None, value: str, *, space: str = "") -> Entry:
+def _simple(
+    name: str,
+    form: Form,
+    direction: Direction | None,
+    value: str,
+    *,
+    space: str = "",
+    least: float = 0.0,
+    most: float = math.inf,
+) -> Entry:
     return Entry(
         pattern=name,
-        make=lambda name, _: Metric(name=name, form=form, direction=direction, value=value, space=space),
+        make=lambda name, _: Metric(
+            name=name, form=form, direction=direction, value=value, space=space, least=least, most=most
+        ),
     )
 
 
@@ -230,7 +254,17 @@ def _kind_duration(name: str, level: float) -> Entry:
 
 def _score(name: str, evaluator: str) -> Metric:
     direction: Direction = "lower" if lower_is_better(evaluator) else "higher"
-    return Metric(name=name, form=Form.MEAN, direction=direction, value="joined.Score", score=evaluator)
+    # An evaluator's scores are in [0, 1]; those from elsewhere are what their sender says.
+    least, most = (0.0, 1.0) if is_evaluator(evaluator) else (-math.inf, math.inf)
+    return Metric(
+        name=name,
+        form=Form.MEAN,
+        direction=direction,
+        value="joined.Score",
+        score=evaluator,
+        least=least,
+        most=most,
+    )
 
 
 def _fail_rate(name: str, evaluator: str) -> Metric:
@@ -272,6 +306,8 @@ def _ranked(pattern: str, value: str) -> Entry:
             name=name,
             form=Form.MEAN,
             direction="higher",
+            least=0.0,
+            most=1.0,
             value=f"if(empty(GoldIds), NULL, if(empty(RetrievedIds), 0, {value}))",
             parameters={"metric_k": int(k)} if k else {},
         )
@@ -287,6 +323,8 @@ def _between(pattern: str, value: str, between: str) -> Entry:
             name=name,
             form=Form.PAIR,
             direction=None,
+            least=0.0,
+            most=1.0,
             value=value,
             many=True,
             between=between,
@@ -303,7 +341,16 @@ def _embeddings_per_s(name: str, _: str) -> Metric:
         direction="higher",
         value=f"if({used}, EmbeddedTexts, NULL)",
         weight=f"if({used}, EmbeddingNs / 1e9, NULL)",
+        least=0.0,
     )
+
+
+@cache
+def is_evaluator(name: str) -> bool:
+    """Whether an evaluator that is installed here gives scores of this name."""
+    from groundtrace_evaluators import registry
+
+    return name in registry.names()
 
 
 @cache
@@ -311,4 +358,4 @@ def lower_is_better(evaluator: str) -> bool:
     """Whether a score of this name is better when it is lower; an unknown evaluator's is better higher."""
     from groundtrace_evaluators import registry
 
-    return evaluator in registry.names() and registry.get(evaluator).direction == "lower"
+    return is_evaluator(evaluator) and registry.get(evaluator).direction == "lower"

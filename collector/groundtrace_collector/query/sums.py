@@ -141,7 +141,9 @@ def value_of(metric: Metric, row: Sequence[Any] | None) -> Value:
     if metric.form is Form.QUANTILE:
         return quantile_of(metric, row).as_value()
     sums = sums_of(row)
-    return rate_value(sums) if metric.form is Form.RATE else mean_value(sums)
+    return (
+        rate_value(sums) if metric.form is Form.RATE else mean_value(sums).within(metric.least, metric.most)
+    )
 
 
 def sums_of(row: Sequence[Any]) -> Sums:

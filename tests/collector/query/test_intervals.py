@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from groundtrace_collector.query.comparison import compare_sides
 from groundtrace_collector.query.differences import (
     detectable,
     detectable_rates,
@@ -25,6 +26,7 @@ from groundtrace_collector.query.intervals import (
     Law,
     Quantile,
     Sums,
+    Value,
     Z,
     adjusted,
     mean_value,
@@ -33,6 +35,8 @@ from groundtrace_collector.query.intervals import (
     student,
     wilson,
 )
+from groundtrace_collector.query.metrics import metric
+from groundtrace_collector.query.sums import value_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -263,4 +267,42 @@ def test_nothing_can_be_said_to_be_detectable_by_a_handful_or_without_spread() -
     assert detectable(1.0, Law(watched=0)) is None
     assert newcombe(_sums([0] * 100), _sums([0] * 100), watched=False).detectable == pytest.approx(
         0.073, abs=1e-3
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [
+        pytest.param("recall@5", 0.0, 1.0, id="a-share"),
+        pytest.param("score:groundedness", 0.0, 1.0, id="an-evaluators-score"),
+        pytest.param("tokens_per_trace", 0.0, 6.85, id="a-count"),
+        pytest.param("margin", -5.85, 6.85, id="no-limits"),
+        pytest.param("score:of_ours", -5.85, 6.85, id="a-score-from-elsewhere"),
+    ],
+)
+def test_an_interval_ends_where_its_metric_does(name: str, low: float, high: float) -> None:
+    of_two = metric(name)
+    sums = _sums([0.0, 1.0])
+    row = (
+        sums.n,
+        sums.clusters,
+        sums.total,
+        sums.weight,
+        sums.squares,
+        sums.weight_squares,
+        sums.products,
+    )
+
+    value = value_of(of_two, row)
+    difference = compare_sides(of_two, row, row, watched=False).difference
+
+    assert value.value == 0.5
+    assert (value.low, value.high) == (pytest.approx(low, abs=0.01), pytest.approx(high, abs=0.01))
+    assert difference.value.high == pytest.approx(min(high - low, 3.04), abs=0.01)
+    assert (difference.detectable is None) == (high - low == 1.0)
+
+
+def test_an_estimate_beyond_the_limits_stays_in_its_interval() -> None:
+    assert Value(value=2.0, low=-1.0, high=5.0, n=2).within(0.0, 1.0) == Value(
+        value=2.0, low=0.0, high=2.0, n=2
     )
