@@ -297,7 +297,7 @@ def test_an_interval_ends_where_its_metric_does(name: str, low: float, high: flo
     difference = compare_sides(of_two, row, row, watched=False).difference
 
     assert value.value == 0.5
-    assert (value.low, value.high) == (pytest.approx(low, abs=0.01), pytest.approx(high, abs=0.01))
+    assert [value.low, value.high] == pytest.approx([low, high], abs=0.01)
     assert difference.value.high == pytest.approx(min(high - low, 3.04), abs=0.01)
     assert (difference.detectable is None) == (high - low == 1.0)
 
