@@ -38,6 +38,10 @@ class Question:
         return "medium" if words <= MEDIUM_WORDS else "long"
 
 
+MOST_GOLD = 5
+"""More gold passages than this, and recall@5 could not reach 1."""
+
+
 class WrittenQuestion(BaseModel, frozen=True, extra="forbid"):
     """A question as ``questions.toml`` has it; gold is pairs of a topic and a phrase of its answer."""
 
@@ -84,7 +88,8 @@ def gold_passages(item: WrittenQuestion, corpus: Sequence[Passage]) -> list[str]
     """The ids of the passages that answer ``item``, in corpus order.
 
     These are the passages of each gold topic that hold the phrase. A Python that words all of them
-    differently falls back to every passage of the first topic that it still has.
+    differently falls back to every passage of the first topic that it still has, if these are few: among
+    many, nobody knows which one answers.
     """
     hits = [
         passage.id
@@ -96,5 +101,5 @@ def gold_passages(item: WrittenQuestion, corpus: Sequence[Passage]) -> list[str]
     for topic, _ in item.gold:
         of_topic = [passage.id for passage in corpus if passage.topic == topic]
         if of_topic:
-            return of_topic
+            return of_topic if len(of_topic) <= MOST_GOLD else []
     return []

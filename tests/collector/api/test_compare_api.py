@@ -152,7 +152,7 @@ def test_each_read_command_prints_the_apis_json_and_a_table(filled: str) -> None
         (
             ["cohorts", "--by", "metadata.doc_family", "--metrics", "traces,score:polite"],
             "/api/v1/cohorts?by=metadata.doc_family&metrics=traces,score:polite",
-            "billing\t1\t0.5",
+            "billing\t1\tinsufficient data (0.5, n 1)",
         ),
         (
             ["compare", "--by", "name", "--base", "ask", "--candidate", "x", "--metrics", "error_rate"],
