@@ -8,10 +8,8 @@ import os
 import signal
 import socket
 import sys
-import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -73,8 +71,6 @@ async def _run(config: CollectorConfig, listener: socket.socket, url: str) -> No
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    # The pages and the API take as long to import as the store takes to open, which leaves Python alone.
-    threading.Thread(target=import_module, args=("groundtrace_collector.app",), daemon=True).start()
     async with AsyncExitStack() as stack:
         grpc_server = _grpc_server(config)
         if grpc_server is not None:
