@@ -97,10 +97,11 @@ class Settler:
                 looked_at = began
                 await self._try_look()
             if self._pending:
+                # A settling costs much before it settles anything: where commits queue for it, they are fewer.
+                share = 6 if len(self._pending) > 1 else 3
                 await self._settle_some()
                 took_s = loop.time() - began
-                # A settling costs much before it settles anything: under load they are fewer, for more commits each.
-                await self._pause(max(self._every_s - took_s, min(6 * took_s, 5 * self._every_s)))
+                await self._pause(max(self._every_s - took_s, min(share * took_s, 5 * self._every_s)))
 
     async def _pause(self, seconds: float) -> None:
         """Wait, but not on the way out: a stop settles what is left at once."""
