@@ -54,6 +54,8 @@ _WRITE_SETTINGS: dict[str, Any] = {
     "max_threads": 1,
     # One commit may hold spans of many days; refusing it would refuse every sender's spans.
     "max_partitions_per_insert_block": 0,
+    "date_time_input_format": "best_effort",
+    "input_format_null_as_default": 1,
 }
 _INGEST_SETTINGS: dict[str, Any] = {
     **_WRITE_SETTINGS,
@@ -65,8 +67,6 @@ _INGEST_SETTINGS: dict[str, Any] = {
     "short_circuit_function_evaluation": "disable",
     "query_plan_enable_optimizations": 0,
     "compile_expressions": 0,
-    "date_time_input_format": "best_effort",
-    "input_format_null_as_default": 1,
 }
 _SETTLE_SETTINGS: dict[str, Any] = {
     **_WRITE_SETTINGS,
@@ -111,8 +111,9 @@ class Handle:
 class Store:
     """One embedded chDB or one ClickHouse server, and one database in it.
 
-    Statements name tables without a database. Writes run on the ingest handle one after another, the
-    settling on a handle of its own, reads on one of two, users' own SQL on one that can do nothing else.
+    Statements name tables without a database. Commits run on the ingest handle one after another, rows of small
+    tables on another, so that no sender waits for a job's scores; the settling on a handle of its own, reads on
+    one of two, users' own SQL on one that can do nothing else.
     """
 
     def __init__(
@@ -120,6 +121,7 @@ class Store:
         url: str,
         *,
         ingest: Handle,
+        rows: Handle,
         settling: Handle,
         user_sql: Handle,
         reads: Sequence[Driver],
@@ -129,6 +131,7 @@ class Store:
     ) -> None:
         self.url = url
         self.ingest = ingest
+        self._rows = rows
         self.settling = settling
         self.user_sql = user_sql
         self.sequence = sequence
@@ -192,6 +195,7 @@ class Store:
             _check_decoding(writer)
         keep_days(writer, retention_days)
         sequence = SequenceClock(last=int(writer.query(statement(_PACKAGE, "last_seq"))[0]["Seq"]))
+        rows = driver({**_WRITE_SETTINGS, "max_memory_usage": memory_bytes}, part=_WRITING)
         settler = driver(_SETTLE_SETTINGS, part=_WRITING, session=True)
         user_sql = driver({"max_memory_usage": memory_bytes // 4, **_USER_SQL_SETTINGS}, part=_READING)
         reading = {"max_memory_usage": memory_bytes // 2}
@@ -199,6 +203,7 @@ class Store:
         return cls(
             url,
             ingest=Handle(writer, "ingest"),
+            rows=Handle(rows, "rows"),
             settling=Handle(settler, "settle"),
             user_sql=Handle(user_sql, "user-sql"),
             reads=reads,
@@ -236,11 +241,11 @@ class Store:
     async def insert(self, table: str, rows: Sequence[Mapping[str, object]]) -> None:
         """Insert rows of a small table; a missing column takes its default, times may be datetimes or text."""
         if rows:
-            await self.ingest.run(lambda driver: driver.insert_rows(table, rows))
+            await self._rows.run(lambda driver: driver.insert_rows(table, rows))
 
     async def command(self, statement: str, parameters: Mapping[str, object] | None = None) -> None:
-        """Run a statement that returns no rows, on the ingest handle."""
-        await self.ingest.run(lambda driver: driver.command(statement, parameters))
+        """Run a statement that returns no rows, after the rows that were inserted before it."""
+        await self._rows.run(lambda driver: driver.command(statement, parameters))
 
     def next_seq(self) -> int:
         """The next number of the server sequence: microseconds since the epoch, never repeated."""
@@ -278,6 +283,7 @@ class Store:
         self._readers.shutdown(wait=True, cancel_futures=True)
         for _ in range(self._read_count):
             self._reads.get().close()
+        self._rows.close()
         self.ingest.close()
 
     def _end_all(self) -> None:
