@@ -100,6 +100,8 @@ class Settler:
                 # A settling costs much before it settles anything: where commits queue for it, they are fewer.
                 share = 6 if len(self._pending) > 1 else 3
                 await self._settle_some()
+                if len(self._pending) > self._at_once:
+                    continue  # small commits come faster than one settling takes them: no rest before they are few
                 took_s = loop.time() - began
                 await self._pause(max(self._every_s - took_s, min(share * took_s, 5 * self._every_s)))
 
