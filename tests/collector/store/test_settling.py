@@ -532,6 +532,27 @@ async def test_a_stop_between_two_settlings_settles_what_is_left_at_once(
     assert [await settled(collector, trace_id, "SpanCount") for trace_id in trace_ids] == [1, 1]
 
 
+async def test_there_is_no_rest_while_more_commits_wait_than_one_settling_takes(
+    send: Send, collector: Collector, now_ns: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("groundtrace_collector.store.settler.COMMITS_AT_ONCE", 1)
+    store = collector.store
+    for _ in range(3):
+        await send([{"trace_id": new_trace_id(), "start_ns": now_ns}])
+    seqs = [row["Seq"] for row in await store.query("SELECT Seq FROM otel_traces ORDER BY Seq")]
+    await store.command("TRUNCATE TABLE traces")
+    settler = Settler(store, record=tmp_path / "settled", prices=PriceBook(), every_s=600)
+    for seq in seqs:
+        settler.touch(seq)
+    settler._task = asyncio.create_task(settler._run())
+    async with asyncio.timeout(20):
+        while settler.oldest_pending_us != seqs[-1]:  # noqa: ASYNC110  (nothing tells that it rests)
+            await asyncio.sleep(0.05)
+    await settler.close()
+
+    assert await store.query("SELECT count() AS n FROM traces FINAL") == [{"n": 3}]
+
+
 async def test_a_commit_that_cannot_be_settled_holds_up_no_other(
     send: Send, collector: Collector, now_ns: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
