@@ -15,6 +15,8 @@ def safe_text(value: str, key: str, settings: TraceSettings, cut: list[str], *, 
     """``value`` redacted and at most ``max_attribute_chars`` long; a cut adds ``key`` to ``cut``."""
     if redact and settings.redact:
         value = redacted(value, settings)
+    if type(value) is not str:
+        value = str.__str__(value)  # a text with something hung on it, as LangChain's are
     limit = settings.max_attribute_chars
     if len(value) > limit:
         cut.append(key)

@@ -51,6 +51,9 @@ def take_slot(kind: SpanKind, run: Run) -> None:
     if slot is not None and slot.kind is kind:
         slot.run = run
         run.instance = slot.instance
+        # Without the slot, which points back at the run: a circle would wait for the garbage collector.
+        run.base = Context(run.base)
+        dict.pop(run.base, _SLOT_KEY)
         attach(run.context())  # undone by the frame's token
 
 
