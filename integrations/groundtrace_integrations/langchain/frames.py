@@ -11,15 +11,14 @@ older than both, undoes both.
 
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import Any, Final
-from uuid import UUID
+from typing import Any, Final, cast
 
 from opentelemetry.context import Context, attach, create_key, get_current
 
-from groundtrace.guard import guarded
+from groundtrace.guard import guarded, keep
 from groundtrace.scope import detach_quietly
 from groundtrace.semconv import SpanKind
-from groundtrace_integrations.langchain.runs import RUN_KEY, Run
+from groundtrace_integrations.langchain.runs import Run, current_run
 from groundtrace_integrations.langchain.tracer import RunTracer
 from groundtrace_integrations.patches import Method, Wrap
 from groundtrace_integrations.stepping import stepped
@@ -47,37 +46,14 @@ class Slot:
 
 def take_slot(kind: SpanKind, run: Run) -> None:
     """Make ``run`` current in the frame that waits for it, if there is one."""
-    slot = _waiting_slot()
-    if slot is not None and slot.kind is kind:
+    slot = cast("Slot | None", get_current().get(_SLOT_KEY))
+    if slot is not None and slot.run is None and slot.kind is kind:
         slot.run = run
         run.instance = slot.instance
         # Without the slot, which points back at the run: a circle would wait for the garbage collector.
         run.base = Context(run.base)
         dict.pop(run.base, _SLOT_KEY)
         attach(run.context())  # undone by the frame's token
-
-
-def _waiting_slot() -> Slot | None:
-    slot = get_current().get(_SLOT_KEY)
-    return slot if isinstance(slot, Slot) and slot.run is None else None
-
-
-def after_start(original: Method) -> Method:
-    """Wrap an asynchronous manager's ``on_…_start``, which a waiting frame awaits.
-
-    Older versions (seen: 0.3.9) run even inline handlers in tasks of their own there, where
-    ``take_slot`` attaches for that task only.
-    """
-
-    @functools.wraps(original)
-    async def start(self: object, *args: Any, **kwargs: Any) -> Any:
-        slot = _waiting_slot()
-        managers = await original(self, *args, **kwargs)
-        if slot is not None and slot.run is not None and get_current().get(RUN_KEY) is not slot.run:
-            attach(slot.run.context())  # undone by the frame's token
-        return managers
-
-    return start
 
 
 def around_call(tracer: RunTracer, kind: SpanKind) -> Wrap:
@@ -266,18 +242,16 @@ def entering_step(tracer: RunTracer) -> Wrap:
         @functools.wraps(original)
         def set_config_context(config: Any, *args: Any, **kwargs: Any) -> Any:
             result = original(config, *args, **kwargs)
-            run_id = getattr(config.get("callbacks"), "parent_run_id", None) if config else None
-            if run_id is not None and tracer.active:
-                _enter(tracer, run_id)
+            if config and tracer.active:
+                try:
+                    run = tracer.runs.get(getattr(config.get("callbacks"), "parent_run_id", None))
+                    if run is not None and current_run() is not run:
+                        attach(run.context())
+                except Exception as fault:
+                    if not keep("making a step's span current", fault):
+                        raise
             return result
 
         return set_config_context
 
     return wrap
-
-
-@guarded("making a step's span current")
-def _enter(tracer: RunTracer, run_id: UUID) -> None:
-    run = tracer.runs.get(run_id)
-    if run is not None and get_current().get(RUN_KEY) is not run:
-        attach(run.context())

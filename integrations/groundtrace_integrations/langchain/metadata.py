@@ -9,7 +9,6 @@ from groundtrace import semconv
 from groundtrace.attributes import Attributes
 from groundtrace.jsontext import json_text
 from groundtrace.semconv import SpanKind
-from groundtrace.settings import TraceSettings
 from groundtrace.text import redacted_tree
 from groundtrace_integrations.langchain.runs import Run
 
@@ -40,8 +39,9 @@ def prompt_version(metadata: Mapping[str, Any]) -> str | None:
     return None
 
 
-def metadata_attributes(run: Run, settings: TraceSettings) -> Attributes:
+def metadata_attributes(run: Run) -> Attributes:
     """``metadata``: what the run adds to the run around it, joined with the context's."""
+    settings = run.settings
     inherited = run.parent.metadata if run.parent is not None else {}
     if settings.plumbing == "full":
         own = dict(run.metadata)

@@ -1,7 +1,7 @@
 """Every place in langchain-core that is hooked, in one list.
 
-Read for 0.3.9 and 1.7.2. What tells of runs is a callback handler, which LangChain itself adds to
-each call; the rest makes spans current around the app's code, and sees what has no callbacks.
+Read for 0.3.9 and 1.7.2. What tells of runs are the callback managers, which every run goes through;
+the rest makes spans current around the app's code, and sees what has no callbacks.
 
 Each module is patched as soon as the app has imported it, and only then: to import LangChain takes
 a second. So what a patch needs is imported in it, and is no more than its module has imported already.
@@ -9,7 +9,6 @@ a second. So what a patch needs is imported in it, and is no more than its modul
 
 import sys
 from collections.abc import Callable, Mapping
-from contextvars import ContextVar
 from functools import partial
 from types import ModuleType
 from typing import Any, Final
@@ -17,6 +16,7 @@ from typing import Any, Final
 from groundtrace.semconv import SpanKind
 from groundtrace_integrations.imports import when_imported
 from groundtrace_integrations.langchain import frames
+from groundtrace_integrations.langchain.managers import patch_managers
 from groundtrace_integrations.langchain.tracer import RunTracer
 from groundtrace_integrations.patches import Patches
 
@@ -36,27 +36,6 @@ def _patch_config(patches: Patches, tracer: RunTracer, module: ModuleType) -> No
 def _patch_graphs(patches: Patches, tracer: RunTracer, module: Any) -> None:
     # LangGraph enters a node by a function of its own, which is named as LangChain's.
     patches.function(module, _SET_CONFIG, list, frames.entering_step(tracer))
-
-
-def _patch_handlers(patches: Patches, tracer: RunTracer, module: Any) -> None:
-    from groundtrace_integrations.langchain.handler import GroundtraceHandler
-
-    # LangChain's own hook: each call's callback manager takes the variable's value as a handler.
-    handler = GroundtraceHandler(tracer)
-    variable: ContextVar[Any] = ContextVar("groundtrace_langchain_handler", default=handler)
-    module.register_configure_hook(variable, inheritable=True, handle_class=GroundtraceHandler)
-    # It has no way back but its own list.
-    hooks = module._configure_hooks  # noqa: SLF001
-
-    def take_back() -> None:
-        hooks[:] = [hook for hook in hooks if hook[0] is not variable]
-
-    patches.hook(take_back)
-
-
-def _patch_managers(patches: Patches, tracer: RunTracer, module: Any) -> None:  # noqa: ARG001
-    for start in ("on_chat_model_start", "on_llm_start"):
-        patches.method(module.AsyncCallbackManager, start, frames.after_start)
 
 
 def _patch_chat_models(patches: Patches, tracer: RunTracer, module: Any) -> None:
@@ -118,8 +97,7 @@ def _patch_stores(patches: Patches, tracer: RunTracer, module: Any) -> None:
 
 _PLACES: Final[Mapping[str, Callable[[Patches, RunTracer, Any], None]]] = {
     "langchain_core.runnables.config": _patch_config,
-    "langchain_core.tracers.context": _patch_handlers,
-    "langchain_core.callbacks.manager": _patch_managers,
+    "langchain_core.callbacks.manager": patch_managers,
     "langchain_core.language_models.chat_models": _patch_chat_models,
     "langchain_core.language_models.llms": _patch_llms,
     "langchain_core.caches": _patch_caches,

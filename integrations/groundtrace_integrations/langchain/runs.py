@@ -2,15 +2,16 @@
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import UUID
 
 from opentelemetry.context import Context, create_key, get_current
-from opentelemetry.trace import Span, set_span_in_context
+from opentelemetry.trace import INVALID_SPAN, Span, set_span_in_context
 
 from groundtrace.attributes import Attributes, merge_attributes
 from groundtrace.scope import COVER_KEY
 from groundtrace.semconv import EMBEDDING_MODEL_NAME, LLM_MODEL_NAME, RERANKER_MODEL_NAME, TRUNCATED, SpanKind
+from groundtrace.settings import TraceSettings
 from groundtrace.steps.recognise import FoundDocuments
 from groundtrace_integrations.calls import enrich
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 from groundtrace_integrations.shown import ShownDocuments
 
 RUN_KEY: Final = create_key("groundtrace-langchain-run")
+# OpenTelemetry has no public name for the key under which it keeps the current span.
+_SPAN_KEY: Final = next(iter(set_span_in_context(INVALID_SPAN, Context())))
 
 # What a client below these does is the same operation once more.
 _COVERING: Final = frozenset({SpanKind.LLM, SpanKind.EMBEDDING, SpanKind.RERANKER, SpanKind.RETRIEVER})
@@ -52,18 +55,29 @@ class Run:
         "parent",
         "plumbing",
         "prompt_version",
+        "recording",
         "scores",
+        "settings",
         "shown",
         "span",
         "started_ns",
     )
 
     def __init__(
-        self, span: Span, kind: SpanKind, *, parent: "Run | None", base: Context, owned: bool
+        self,
+        span: Span,
+        kind: SpanKind,
+        settings: TraceSettings,
+        *,
+        parent: "Run | None",
+        base: Context,
+        owned: bool,
     ) -> None:
         """``base`` is the context it began in; ``owned`` is false when ``span`` is an outer run's."""
         self.span = span
         self.kind = kind
+        self.settings = settings
+        self.recording = span.is_recording()
         self._context: Context | None = None
         self.parent = parent
         self.base = base
@@ -100,8 +114,9 @@ class Run:
 
     def context_over(self, base: Context) -> Context:
         """Return ``base`` with this run's span current."""
-        context = set_span_in_context(self.span, base)
-        # The new context is nobody else's yet; through its own methods each key would cost a copy.
+        context = Context(base)
+        # The new context is nobody else's yet; through OpenTelemetry's functions each key would cost a copy.
+        dict.__setitem__(context, _SPAN_KEY, self.span)
         dict.__setitem__(context, RUN_KEY, self)
         dict.__setitem__(context, COVER_KEY, self if self.covering else None)
         return context
@@ -144,8 +159,8 @@ class Run:
 
 def current_run() -> Run | None:
     """Return the run whose code is running."""
-    run = get_current().get(RUN_KEY)
-    return run if isinstance(run, Run) else None
+    # The key is ours, and so is what is under it.
+    return cast("Run | None", get_current().get(RUN_KEY))
 
 
 class RunMap:
@@ -168,18 +183,15 @@ class RunMap:
 
     def add(self, run_id: UUID, run: Run) -> None:
         """Remember a run until ``take``."""
-        evicted = None
-        with self._lock:
-            if len(self._runs) >= self._limit:
+        if len(self._runs) >= self._limit:
+            with self._lock:
                 evicted = self._runs.pop(next(iter(self._runs)))
-            self._runs[run_id.int] = run
-        if evicted is not None:
             self._evict(evicted)
+        self._runs[run_id.int] = run
 
     def take(self, run_id: UUID) -> Run | None:
         """Return a run and forget it."""
-        with self._lock:
-            return self._runs.pop(run_id.int, None)
+        return self._runs.pop(run_id.int, None)
 
     def forget(self, run: Run) -> None:
         """Forget a run whose id is not known."""

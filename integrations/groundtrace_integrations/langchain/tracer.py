@@ -2,8 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
-from uuid import UUID
+from typing import Any, Final, cast
 
 from opentelemetry.context import Context, get_current
 from opentelemetry.trace import Status, StatusCode, Tracer
@@ -13,7 +12,7 @@ from groundtrace.attributes import Attributes
 from groundtrace.context import context_attributes
 from groundtrace.guard import guarded
 from groundtrace.semconv import GenAIOperation, SpanKind
-from groundtrace.settings import TraceSettings
+from groundtrace.settings import TraceSettings, current_settings
 from groundtrace_integrations.calls import OK, CallTracer
 from groundtrace_integrations.langchain.graphs import Threads
 from groundtrace_integrations.langchain.metadata import (
@@ -68,25 +67,25 @@ class RunTracer(CallTracer):
         tags: Sequence[str] | None = None,
     ) -> Run:
         """Start a span. ``parent`` is the LangChain run around it, where one is known."""
-        base = self._base(parent)
-        around = parent or _run_of(base)
-        settings = self.settings
+        base, attached = self._base(parent)
+        around = parent or attached
+        settings = self._settings or current_settings()
         if plumbing and around is not None and settings.plumbing == "none":
-            run = Run(around.span, kind, parent=around, base=base, owned=False)
+            run = Run(around.span, kind, settings, parent=around, base=base, owned=False)
             run.plumbing, run.metadata = True, around.metadata
             return run
         # Its attributes are all set at its end, in one go: each call into the span costs.
         span = self._tracer.start_span(name, base)
-        run = Run(span, kind, parent=around, base=base, owned=True)
+        run = Run(span, kind, settings, parent=around, base=base, owned=True)
         run.plumbing = plumbing and around is not None
         run.started_ns = time.time_ns()
-        run.metadata = metadata or {}
-        if span.is_recording():
-            self._describe(run, tags, settings)
-        tried = _run_of(base)
-        if tried is not None and tried.fallbacks is not None:
-            tried.fallbacks += 1
-            if tried.fallbacks > 1:
+        if metadata:
+            run.metadata = metadata
+        if run.recording:
+            self._describe(run, tags)
+        if attached is not None and attached.fallbacks is not None:
+            attached.fallbacks += 1
+            if attached.fallbacks > 1:
                 run.attributes[semconv.FALLBACK] = True
         return run
 
@@ -99,50 +98,46 @@ class RunTracer(CallTracer):
         """Set what was gathered and end the span; a second end is ignored."""
         if not run.close() or not run.owned:
             return
-        if run.span.is_recording():
+        if run.recording and run.span.is_recording():
             if attributes:
                 run.add(attributes)
             self._conclude(run, error)
         run.span.end()
 
-    def parent_of(self, parent_run_id: UUID | None) -> Run | None:
-        """Return the open run with this id."""
-        return self.runs.get(parent_run_id)
-
-    def _base(self, parent: Run | None) -> Context:
+    def _base(self, parent: Run | None) -> tuple[Context, Run | None]:
+        """Return the context that a run begins in, and the run that is attached there."""
         current = get_current()
+        inner = cast("Run | None", current.get(RUN_KEY))  # the key is ours, and so is what is under it
         if parent is None:
-            if self._separate and _run_of(current) is None:
-                return Context()
-            return current
-        inner = _run_of(current)
+            return (Context(), None) if self._separate and inner is None else (current, inner)
         if inner is parent:
             # The app may have opened spans of its own below the parent's.
-            return current
+            return current, inner
         if inner is not None and inner.fallbacks is not None and inner.parent is parent:
             # LangChain calls the alternatives with the callbacks of the run around, but inside of its own.
-            return current
+            return current, inner
         # LangChain went to another thread, or on to a frame where nothing was attached.
-        return parent.context_over(Context({**parent.base, **current})) if current else parent.context()
+        base = parent.context_over(Context({**parent.base, **current})) if current else parent.context()
+        return base, parent
 
-    def _describe(self, run: Run, tags: Sequence[str] | None, settings: TraceSettings) -> None:
-        if run.plumbing and settings.plumbing != "full":
+    def _describe(self, run: Run, tags: Sequence[str] | None) -> None:
+        attributes: Attributes = {}
+        if not run.plumbing or run.settings.plumbing == "full":
+            attributes = context_attributes(run.base)
             if run.metadata:
-                run.attributes = metadata_attributes(run, settings)
-        else:
-            run.attributes = context_attributes(run.base)
-            if run.metadata:
-                run.attributes.update(session_attributes(run.metadata))
-                run.attributes.update(metadata_attributes(run, settings))
+                attributes.update(session_attributes(run.metadata))
             operation = _OPERATIONS.get(run.kind)
             if operation is not None:
-                run.attributes[semconv.GEN_AI_OPERATION_NAME] = operation
+                attributes[semconv.GEN_AI_OPERATION_NAME] = operation
+        run.attributes = attributes
+        if run.metadata:
+            attributes.update(metadata_attributes(run))
         if tags:
-            run.attributes.update(tag_attributes(run, tags))
+            attributes.update(tag_attributes(run, tags))
 
     def _conclude(self, run: Run, error: BaseException | None) -> None:
         span = run.span
-        run.attributes[semconv.SPAN_KIND] = run.kind.value
+        run.attributes[semconv.SPAN_KIND] = run.kind._value_  # without the detour of an enum's property
         if error is None or is_control_flow(error):
             if run.cancelled or (error is not None and is_cancelled(error)):
                 run.attributes[semconv.CANCELLED] = True
@@ -155,7 +150,7 @@ class RunTracer(CallTracer):
 
     def _record(self, run: Run, error: BaseException) -> None:
         # The same error passes every span on its way up; its traceback belongs to the innermost.
-        if run.error is not error or self.settings.plumbing == "full":
+        if run.error is not error or run.settings.plumbing == "full":
             run.span.record_exception(error)
         if run.parent is not None:
             run.parent.error = error
@@ -164,8 +159,3 @@ class RunTracer(CallTracer):
     def _abandon(self, run: Run) -> None:
         run.cancelled = True
         self.end(run)
-
-
-def _run_of(context: Context) -> Run | None:
-    run = context.get(RUN_KEY)
-    return run if isinstance(run, Run) else None

@@ -7,6 +7,7 @@ from typing import Annotated, Any, TypedDict
 
 import pytest
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
+from langgraph import types
 from langgraph.checkpoint.memory import MemorySaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, Send, interrupt
@@ -281,3 +282,20 @@ async def test_mixed_calls_leave_no_context_behind(traced: SpanRecorder) -> None
     assert get_current() is before
 
     assert len(traced.trace_ids()) == len(traced.roots()) == 60
+
+
+def test_what_a_node_keeps_from_tracers_its_span_lacks(traced: SpanRecorder) -> None:
+    policy = getattr(types, "TracePolicy", None)
+    if policy is None:
+        pytest.skip("this LangGraph has no trace policies")
+    builder: Any = StateGraph(State)
+    hiding = policy(process_inputs=lambda _: "short", process_outputs=lambda _: "shorter")
+    builder.add_node("say", lambda state: {"notes": [state["question"]]}, trace_policy=hiding)
+    builder.add_edge(START, "say")
+    builder.add_edge("say", END)
+    use_settings(TraceSettings(plumbing="full"))
+
+    assert builder.compile().invoke(ASKED)["notes"] == [ASKED["question"]]
+
+    (node,) = [span for span in traced.all() if span.name == "say"]
+    assert (node.attributes["input.value"], node.attributes["output.value"]) == ("short", "shorter")
