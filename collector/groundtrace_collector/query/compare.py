@@ -8,9 +8,9 @@ clustered by session. Counts have no verdict; quantiles and ratios are always co
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from groundtrace_collector.query.compared_traces import MAX_COHORTS, ComparedTraces, Key, Sizes
+from groundtrace_collector.query.compared_traces import MAX_COHORTS, PAIRABLE, ComparedTraces, Key, Sizes
 from groundtrace_collector.query.comparison import Comparison, compare_paired, compare_sides, judge
 from groundtrace_collector.query.dimensions import dimension
 from groundtrace_collector.query.filters import Selection, TraceFilter, selection_of
@@ -27,10 +27,8 @@ if TYPE_CHECKING:
     from groundtrace_collector.store.store import Store
 
 WHOLE = "*"
-_PAIRABLE = (Form.RATE, Form.MEAN)
 _ADDITIVE = (Form.RATE, Form.MEAN, Form.RATIO)
 """What sums of clusters and of cohorts make up."""
-_Place = TypeVar("_Place")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +101,7 @@ def _comparisons(
     """Per metric and cohort, the API's object; one correction per metric over its cohorts."""
     paired = {key for key, size in sizes.cohorts.items() if size.is_paired}
     in_pairs = [
-        metric for metric in metrics if metric.form is Form.PAIR or (paired and metric.form in _PAIRABLE)
+        metric for metric in metrics if metric.form is Form.PAIR or (paired and metric.form in PAIRABLE)
     ]
     alone = [
         metric
@@ -112,12 +110,11 @@ def _comparisons(
     ]
     clustered = [metric for metric in alone if sizes.sessions and metric.form in _ADDITIVE]
     plain = [metric for metric in alone if metric not in clustered]
-    pairs = _by_metric(traces.pairs, in_pairs, sizes)
-    sides = _by_metric(traces.sides, plain, sizes) | _by_metric(traces.clusters, clustered, sizes)
+    sides = _by_metric(traces.sides, plain) | _by_metric(traces.clusters, clustered)
 
     def one(metric: Metric, key: Key) -> Comparison:
         if metric.form is Form.PAIR or (metric in in_pairs and key in paired):
-            return compare_paired(metric, pairs.get((metric.name, key), NO_PAIRS), watched=watched)
+            return compare_paired(metric, sizes.cohorts[key].sums.get(metric.name, NO_PAIRS), watched=watched)
         both = [sides.get((metric.name, (key, side))) for side in (0, 1)]
         return compare_sides(metric, *both, watched=watched)
 
@@ -132,10 +129,10 @@ def _comparisons(
 
 
 def _by_metric(
-    read: Callable[[Sequence[Metric], Sizes], Mapping[_Place, Any]], metrics: Sequence[Metric], sizes: Sizes
-) -> dict[tuple[str, _Place], Any]:
-    """The sums of each metric by its name and their place: cohort, or cohort and side."""
-    rows = read(metrics, sizes) if metrics else {}
+    read: Callable[[Sequence[Metric]], Mapping[tuple[Key, int], Any]], metrics: Sequence[Metric]
+) -> dict[tuple[str, tuple[Key, int]], Any]:
+    """The sums of each metric by its name, and cohort and side."""
+    rows = read(metrics) if metrics else {}
     return {
         (metric.name, place): row[f"s{index}"]
         for place, row in rows.items()

@@ -1,9 +1,5 @@
--- Sums of each side over its traces.
-SELECT
-    arrayJoin(COHORT_IDS) AS CohortId,
-    if(CohortId = 0, '', toString(any(Cohort))) AS Key,
-    Side,
-    SUMS
+-- Sums of each side over its traces, of each cohort and of the whole as 0.
+SELECT CohortHash AS CohortId, Side, SUMS
 FROM ROWS AS rows
-GROUP BY CohortId, Side
-HAVING CohortId = 0 OR Key IN {keys:Array(String)}
+GROUP BY Side, CohortId WHOLE
+HAVING grouping(Side) = 0 AND CohortId IN {cohort_ids:Array(UInt64)}

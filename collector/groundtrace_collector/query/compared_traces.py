@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from groundtrace_collector.query.metrics import Form, Metric
@@ -22,6 +22,9 @@ Key: TypeAlias = tuple[bool, str]
 """Whether it is the whole, and the cohort's key."""
 
 MAX_COHORTS = 200
+PAIRABLE = (Form.RATE, Form.MEAN, Form.PAIR)
+"""What is compared by pairs where the sides share their questions."""
+_WHOLE: Key = (True, "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +34,8 @@ class Size:
     traces: tuple[int, int] = (0, 0)
     paired: tuple[int, int] = (0, 0)
     pairs: int = 0
+    sums: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    """`sums.pair_sums` over the pairs, by the metric's name."""
 
     @property
     def is_paired(self) -> bool:
@@ -75,68 +80,69 @@ class ComparedTraces:
         if any(metric.form is Form.PAIR for metric in metrics):
             self._columns["Newest"] = "(StartedAt, TraceKey)"
         self._ids = "[0, CohortHash]" if cohort else "[toUInt64(0)]"
+        self._whole = "WITH ROLLUP" if cohort else ""
+        # All that pairs may be wanted of: whether the sides share their questions is known with the sums.
+        self._pairable = [metric for metric in metrics if metric.form in PAIRABLE]
         rows = per_trace(metrics, selection, self._columns)
         sql = statement(__package__, "compare_rows").replace("PER_TRACE", rows.sql)
         used = ", ".join(f"{name} = {value}" for name, value in ONE_THREAD.items())
         driver.command(f"{sql}SETTINGS {used}", {**rows.parameters, **(cohort.parameters if cohort else {})})
+        self._keys: dict[int, Key] = {0: _WHOLE, **(self._cohorts() if cohort else {})}
+
+    def _cohorts(self) -> dict[int, Key]:
+        """The cohorts that are shown, the largest first, by their hash."""
+        sql = statement(__package__, "compare_cohorts")
+        rows = self._driver.query(sql, {"cohorts": MAX_COHORTS}, ONE_THREAD)
+        return {int(row["CohortId"]): (False, str(row["Key"])) for row in rows}
 
     def close(self) -> None:
         """Drop what was kept."""
         self._driver.command("DROP TEMPORARY TABLE IF EXISTS compared")
 
     def sizes(self) -> Sizes:
-        """What there is on both sides."""
-        rows = self._run("compare_sizes", [], self._groups(mixed=False), {"cohorts": MAX_COHORTS + 1})
+        """What there is on both sides, and the sums over its pairs."""
+        rows = self._pairs(mixed=False)
         mixed = any(row["Mixed"] for row in rows)
         if mixed:
-            rows = self._run("compare_sizes", [], self._groups(mixed=True), {"cohorts": MAX_COHORTS + 1})
-        cohorts = {
-            _key(row): Size(
-                traces=(int(row["BaseTraces"]), int(row["CandidateTraces"])),
-                paired=(int(row["BasePaired"]), int(row["CandidatePaired"])),
-                pairs=int(row["Pairs"]),
-            )
-            for row in rows
-        }
-        sessions = any(row["Sessions"] for row in rows)
-        return Sizes(cohorts=cohorts or {(True, ""): Size()}, sessions=sessions, mixed=mixed)
+            rows = self._pairs(mixed=True)
+        found = {self._keys[int(row["CohortId"])]: _size(row, self._pairable) for row in rows}
+        return Sizes(
+            cohorts={key: found[key] for key in self._keys.values() if key in found} or {_WHOLE: Size()},
+            sessions=any(row["Sessions"] for row in rows),
+            mixed=mixed,
+        )
 
-    def pairs(self, metrics: Sequence[Metric], sizes: Sizes) -> dict[Key, Any]:
-        """Sums over the pairs of each cohort."""
-        parts = {
-            **self._groups(mixed=sizes.mixed),
-            "WITHIN": within_pair(metrics),
-            "SUMS": pair_sums(metrics),
-        }
-        rows = self._run("compare_paired", metrics, parts, {"keys": _names(sizes)})
-        return {_key(row): row for row in rows}
-
-    def sides(self, metrics: Sequence[Metric], sizes: Sizes) -> dict[tuple[Key, int], Any]:
+    def sides(self, metrics: Sequence[Metric]) -> dict[tuple[Key, int], Any]:
         """Sums over the traces of each cohort and side."""
-        parts = {"COHORT_IDS": self._ids, "SUMS": trace_sums(metrics)}
-        rows = self._run("compare_sides", metrics, parts, {"keys": _names(sizes)})
-        return {(_key(row), int(row["Side"])): row for row in rows}
+        return self._by_side("compare_sides", metrics, {"WHOLE": self._whole, "SUMS": trace_sums(metrics)})
 
-    def clusters(self, metrics: Sequence[Metric], sizes: Sizes) -> dict[tuple[Key, int], Any]:
+    def clusters(self, metrics: Sequence[Metric]) -> dict[tuple[Key, int], Any]:
         """The same sums over the sessions of each cohort and side."""
         parts = {"COHORT_IDS": self._ids, "WITHIN": within_cluster(metrics), "SUMS": cluster_sums(metrics)}
-        rows = self._run("compare_clusters", metrics, parts, {"keys": _names(sizes)})
-        return {(_key(row), int(row["Side"])): row for row in rows}
+        return self._by_side("compare_clusters", metrics, parts)
 
-    def _groups(self, *, mixed: bool) -> dict[str, str]:
-        """How pairs are grouped: once, and counted for the whole and their cohort; or for each by itself."""
-        if mixed:
-            return {"GROUP_IDS": "[Id]", "GROUP_ID": f"arrayJoin({self._ids})"}
-        ids = self._ids.replace("CohortHash", "max(CohortHash)")
-        return {"GROUP_IDS": ids, "GROUP_ID": "if(Pair = 0, CohortHash, 0)"}
+    def _by_side(
+        self, name: str, metrics: Sequence[Metric], parts: Mapping[str, str]
+    ) -> dict[tuple[Key, int], Any]:
+        rows = self._run(name, metrics, parts)
+        return {(self._keys[int(row["CohortId"])], int(row["Side"])): row for row in rows}
 
-    def _run(
-        self, name: str, metrics: Sequence[Metric], parts: Mapping[str, str], values: Mapping[str, object]
-    ) -> list[dict[str, Any]]:
+    def _pairs(self, *, mixed: bool) -> list[dict[str, Any]]:
+        """Pairs are grouped once, and counted for the whole and their cohort; or for each by itself."""
+        sums = ",\n    " + pair_sums(self._pairable) if self._pairable else ""
+        within = ",\n        " + within_pair(self._pairable) if self._pairable else ""
+        groups = {
+            "GROUP_ID": f"arrayJoin({self._ids})" if mixed else "if(Pair = 0, CohortHash, 0)",
+            "COHORT_ID": "Id" if mixed else "max(CohortHash)",
+            "WHOLE": "" if mixed else self._whole,
+        }
+        return self._run("compare_pairs", self._pairable, {**groups, "SUMS": sums, "WITHIN": within})
+
+    def _run(self, name: str, metrics: Sequence[Metric], parts: Mapping[str, str]) -> list[dict[str, Any]]:
         sql = statement(__package__, name)
         for mark, text in {**parts, "ROWS": self._rows(metrics)}.items():
             sql = sql.replace(mark, text)
-        return self._driver.query(sql, values, ONE_THREAD)
+        return self._driver.query(sql, {"cohort_ids": list(self._keys)}, ONE_THREAD)
 
     def _rows(self, metrics: Sequence[Metric]) -> str:
         """What was kept, with the columns of ``metrics`` numbered as they stand there."""
@@ -149,9 +155,10 @@ class ComparedTraces:
         return f"(SELECT {', '.join(columns)} FROM compared)"  # noqa: S608
 
 
-def _key(row: Mapping[str, Any]) -> Key:
-    return row["CohortId"] == 0, str(row["Key"])
-
-
-def _names(sizes: Sizes) -> list[str]:
-    return [key for whole, key in sizes.cohorts if not whole]
+def _size(row: Mapping[str, Any], metrics: Sequence[Metric]) -> Size:
+    return Size(
+        traces=(int(row["BaseTraces"]), int(row["CandidateTraces"])),
+        paired=(int(row["BasePaired"]), int(row["CandidatePaired"])),
+        pairs=int(row["Pairs"]),
+        sums={metric.name: row[f"s{index}"] for index, metric in enumerate(metrics)},
+    )

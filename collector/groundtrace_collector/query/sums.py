@@ -86,12 +86,12 @@ def _within_pair(index: int, metric: Metric) -> str:
     if metric.form is not Form.PAIR:
         # Numbers that cannot be null are summed in half the time.
         means = ", ".join(f"ifNull(avgIf({v}, Side = {side}), nan) AS m{side}{index}" for side in (0, 1))
-        both = f"isFinite(m0{index}) AND isFinite(m1{index}) AS k{index}"
+        both = f"Pair != 0 AND isFinite(m0{index}) AND isFinite(m1{index}) AS k{index}"
         return f"{means}, {both}, if(k{index}, m0{index}, 0) AS {b}, if(k{index}, m1{index}, 0) AS {c}"
     newest = (f"argMaxIf({v}, Newest, Side = {side} AND notEmpty({v}))" for side in (0, 1))
     value = re.sub(r"\b(base|candidate)\b", lambda side: b if side[0] == "base" else c, metric.between)
     sides = ", ".join(f"{sql} AS {name}" for sql, name in zip(newest, (b, c), strict=True))
-    return f"{sides}, if(empty({b}) OR empty({c}), NULL, {value}) AS x{index}"
+    return f"{sides}, if(Pair = 0 OR empty({b}) OR empty({c}), NULL, {value}) AS x{index}"
 
 
 def pair_sums(metrics: Sequence[Metric]) -> str:

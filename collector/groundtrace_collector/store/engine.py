@@ -21,7 +21,7 @@ _CONFIG = """<clickhouse>
   <mark_cache_size>67108864</mark_cache_size>
   <index_mark_cache_size>33554432</index_mark_cache_size>
   <primary_index_cache_size>67108864</primary_index_cache_size>
-  <uncompressed_cache_size>0</uncompressed_cache_size>
+  <uncompressed_cache_size>134217728</uncompressed_cache_size>
   <query_condition_cache_size>16777216</query_condition_cache_size>
   <vector_similarity_index_cache_size>33554432</vector_similarity_index_cache_size>
   <text_index_tokens_cache_size>33554432</text_index_tokens_cache_size>
