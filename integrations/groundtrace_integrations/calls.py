@@ -42,7 +42,7 @@ class CallTracer:
     @property
     def off(self) -> bool:
         """Whether nothing may be recorded now: uninstrumented, suppressed, or told by somebody else."""
-        return not self.active or suppressed() or self.peers.active()
+        return not self.active or self.peers.active() or suppressed()
 
     def begin_call(self, kind: SpanKind, name: str, operation: str | None = None) -> "Call":
         """Start a span under the current one."""

@@ -1,5 +1,6 @@
 """Which model an encoder or reranker object runs, as far as its attributes say."""
 
+import functools
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -52,9 +53,15 @@ def _text(instance: object, names: tuple[str, ...]) -> str | None:
     return None
 
 
+# Classes are asked the same again at each call, and to say no costs them an exception.
+@functools.lru_cache(maxsize=1_024)
+def _on_class(cls: type, name: str) -> bool:
+    return hasattr(cls, name)
+
+
 def _get(instance: object, name: str) -> Any:
     """Return an attribute that is plainly there: a foreign ``__getattr__`` is slow, or answers anything."""
-    if name not in getattr(instance, "__dict__", ()) and not hasattr(type(instance), name):
+    if name not in getattr(instance, "__dict__", ()) and not _on_class(type(instance), name):
         return None
     try:
         return getattr(instance, name, None)

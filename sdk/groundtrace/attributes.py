@@ -268,15 +268,17 @@ def _add_message(
         value = message.get(source)
         if value:
             attributes[stem + key] = str(value)
-    hidden = settings.hide_output_text if outgoing else settings.hide_input_text
     content = message.get("content")
     if content is not None and settings.texts:
+        hidden = settings.hide_output_text if outgoing else settings.hide_input_text
         if isinstance(content, str):
             key = stem + semconv.MESSAGE_CONTENT
             attributes[key] = semconv.REDACTED if hidden else safe_text(content, key, settings, cut)
         elif isinstance(content, Sequence):
             _add_parts(attributes, stem, content, settings, cut, hidden=hidden)
-    _add_function_call(attributes, stem, message.get("function_call"), settings, cut)
+    function_call = message.get("function_call")
+    if function_call is not None:
+        _add_function_call(attributes, stem, function_call, settings, cut)
     for index, call in enumerate(message.get("tool_calls") or ()):
         _add_tool_call(attributes, f"{stem}{semconv.MESSAGE_TOOL_CALLS}.{index}.", call, settings, cut)
 

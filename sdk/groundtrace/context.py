@@ -33,6 +33,7 @@ CONTEXT_KEYS: Final = (
     semconv.SHADOW,
     semconv.FALLBACK,
 )
+_KEY_SET: Final = frozenset(CONTEXT_KEYS)
 
 
 class context:  # noqa: N801 - reads as a statement: with groundtrace.context(...)
@@ -105,7 +106,7 @@ def with_values(values: Mapping[str, AttributeValue], base: Context | None = Non
 def context_attributes(source: Context | None = None) -> dict[str, AttributeValue]:
     """Return the attributes that each span must carry, from the current context or from ``source``."""
     values = get_current() if source is None else source
-    if not values:
+    if not values or _KEY_SET.isdisjoint(values):
         return {}
     # The values were made attribute-ready when they were set, by us or by OpenInference's helpers.
     return {

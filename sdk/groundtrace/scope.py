@@ -31,7 +31,9 @@ def detach_quietly(token: Token[Context]) -> None:
 def suppressed() -> bool:
     """Whether someone switched instrumentation off for the current context."""
     values = get_current()
-    return bool(values and (values.get(_SUPPRESS_KEY) or values.get(_SUPPRESS_PLAIN_KEY)))
+    if _SUPPRESS_KEY in values or _SUPPRESS_PLAIN_KEY in values:
+        return bool(values.get(_SUPPRESS_KEY) or values.get(_SUPPRESS_PLAIN_KEY))
+    return False
 
 
 def suppress_here() -> None:

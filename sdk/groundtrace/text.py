@@ -22,7 +22,7 @@ def safe_text(value: str, key: str, settings: TraceSettings, cut: list[str], *, 
         cut.append(key)
         marker = f"… [{len(value) - limit} characters cut]"
         value = value[: max(limit - len(marker), 0)] + marker
-    return encodable(value)
+    return value if value.isascii() else encodable(value)
 
 
 def encodable(value: str) -> str:

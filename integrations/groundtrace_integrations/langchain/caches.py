@@ -63,7 +63,7 @@ def _begin(tracer: RunTracer, cache: Any, args: tuple[Any, ...], kwargs: dict[st
     run.instance = Lookup(cache)
     run.covering = True
     prompt = argument(args, kwargs, 0, "prompt")
-    if run.span.is_recording() and isinstance(prompt, str) and not _within_model(run):
+    if run.recording and isinstance(prompt, str) and not _within_model(run):
         run.add(input_attributes(_question(prompt), tracer.settings))
     return run
 

@@ -56,9 +56,9 @@ def _begin(
     query = argument(args, kwargs, 1, "query")
     run = tracer.begin_step(SpanKind.RERANKER, instance, around)
     run.instance = _Reranking(instance, documents)
-    if not run.span.is_recording():
+    if not run.recording:
         return run
-    settings = tracer.settings
+    settings = run.settings
     name = model_name(instance)
     if name is not None:
         run.attributes[semconv.RERANKER_MODEL_NAME] = name

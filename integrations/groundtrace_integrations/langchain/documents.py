@@ -10,6 +10,7 @@ from groundtrace.attributes import Attributes, document_attributes
 from groundtrace.documents import Document
 from groundtrace.passages import passages, text_id
 from groundtrace.settings import TraceSettings
+from groundtrace.steps.recognise import FoundDocuments
 from groundtrace_integrations.langchain.runs import Run
 from groundtrace_integrations.langchain.scores import SeenScores, scores_below
 from groundtrace_integrations.scores import number
@@ -19,18 +20,20 @@ _SCORE_KEYS: Final = ("score", "relevance_score", "_score")
 _DISTANCE_KEY: Final = "distance"
 
 
-def retrieved_attributes(found: Sequence[LangChainDocument], run: Run, settings: TraceSettings) -> Attributes:
+def retrieved_attributes(found: Sequence[LangChainDocument], run: Run) -> Attributes:
     """``retrieval.documents``, best first, and what sort of number their scores are."""
+    settings = run.settings
     seen = run.scores or SeenScores()
-    below = scores_below(seen.below, [(document_id(document), document.page_content) for document in found])
+    below = _scores_below(seen.below, found)
     documents, sense = [], None
-    for document, score_below in zip(found, below, strict=True):
+    for index, document in enumerate(found):
         score, told = seen.find(document), seen.sense
         if score is None:
             score, told = told_score(document.metadata)
-        if score is None and score_below is not None and seen.below is not None:
-            score, told = score_below, seen.below.sense
-        sense = sense or (told if score is not None else None)
+        if score is None and below is not None and seen.below is not None:
+            score, told = below[index], seen.below.sense
+        if sense is None and score is not None:
+            sense = told
         documents.append(_shown(document, score, run, settings))
     passages.note(run.span, documents)
     attributes = document_attributes(semconv.RETRIEVAL_DOCUMENTS, documents, settings)
@@ -39,6 +42,14 @@ def retrieved_attributes(found: Sequence[LangChainDocument], run: Run, settings:
     if seen.top_k is not None:
         attributes[semconv.RETRIEVAL_TOP_K] = attributes[semconv.GEN_AI_RETRIEVAL_TOP_K] = seen.top_k
     return attributes
+
+
+def _scores_below(
+    below: FoundDocuments | None, found: Sequence[LangChainDocument]
+) -> Sequence[float | None] | None:
+    if below is None:
+        return None
+    return scores_below(below, [(document_id(document), document.page_content) for document in found])
 
 
 def rerank_input_attributes(

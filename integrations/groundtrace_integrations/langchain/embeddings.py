@@ -21,9 +21,8 @@ _BATCH_KEYS = ("batch_size", "chunk_size")
 
 def embedding_wraps(tracer: RunTracer) -> dict[str, Wrap]:
     """Wraps for the methods of an Embeddings class."""
-    describe = functools.partial(_describe, tracer)
-    one = step(tracer, functools.partial(_begin_query, tracer), describe)
-    many = step(tracer, functools.partial(_begin_documents, tracer), describe)
+    one = step(tracer, functools.partial(_begin_query, tracer), _describe)
+    many = step(tracer, functools.partial(_begin_documents, tracer), _describe)
     return {"embed_query": one, "aembed_query": one, "embed_documents": many, "aembed_documents": many}
 
 
@@ -58,9 +57,9 @@ def _begin(tracer: RunTracer, instance: object, texts: Sequence[Any]) -> Run | N
         _name_model(around, instance)
         return None
     run = tracer.begin_step(SpanKind.EMBEDDING, instance, around)
-    if run.span.is_recording():
+    if run.recording:
         _name_model(run, instance)
-        run.add(text_attributes(texts, tracer.settings))
+        run.add(text_attributes(texts, run.settings))
         run.instance = instance
     return run
 
@@ -77,11 +76,11 @@ def _name_model(run: Run, instance: object) -> None:
         run.attributes[semconv.EMBEDDING_MODEL_VERSION] = version
 
 
-def _describe(tracer: RunTracer, run: Run, vectors: Any) -> Attributes:
+def _describe(run: Run, vectors: Any) -> Attributes:
     """Say what came out, and how fast."""
     duration_ns = time.time_ns() - run.started_ns
     known = run.attributes
-    attributes = vector_attributes(vectors, tracer.settings)
+    attributes = vector_attributes(vectors, run.settings)
     dimension = attributes.get(semconv.GEN_AI_EMBEDDINGS_DIMENSION_COUNT)
     if semconv.EMBEDDING_FINGERPRINT not in known:  # else the library below has told, which knows its prompts
         attributes.update(

@@ -290,7 +290,7 @@ def _answer(response: LLMResult, settings: TraceSettings) -> Attributes:
 
 def _retrieved(run: Run, documents: Sequence[Document]) -> Attributes:
     settings = run.settings
-    attributes = retrieved_attributes(documents, run, settings)
+    attributes = retrieved_attributes(documents, run)
     if semconv.RETRIEVAL_TOP_K not in attributes:
         top_k = whole(run.instance, "k", "top_k", "top_n")
         if top_k is not None:

@@ -81,15 +81,13 @@ def score_sense(scores: Sequence[float], store: object) -> str | None:
     return semconv.SCORE_SENSE_DISTANCE if names & DISTANCE_STORES else None
 
 
-def scores_below(
-    found: FoundDocuments | None, documents: Sequence[tuple[str | None, str]]
-) -> list[float | None]:
+def scores_below(found: FoundDocuments, documents: Sequence[tuple[str | None, str]]) -> list[float | None]:
     """Return the scores that a store's client gave documents of these ids and texts.
 
     By the text, where the client has it. By the id only when the client knows every one of them: else
     the ids are of two sorts, an index's own numbers and the app's, and an agreement is chance.
     """
-    known = found.documents if found is not None else []
+    known = found.documents
     by_id = {document.id: document.score for document in known}
     by_text = {document.content: document.score for document in known if document.content is not None}
     same_ids = all(document_id is not None and document_id in by_id for document_id, _ in documents)

@@ -8,7 +8,7 @@ from typing import Any
 from opentelemetry.context import attach
 
 from groundtrace.attributes import Attributes
-from groundtrace.guard import guarded
+from groundtrace.guard import guarded, keep
 from groundtrace.scope import detach_quietly
 from groundtrace_integrations.langchain.runs import Run
 from groundtrace_integrations.langchain.tracer import RunTracer
@@ -21,8 +21,15 @@ Describe = Callable[[Run, Any], Attributes]
 """Given the run and what the call returned: the attributes to add."""
 
 
-def step(tracer: RunTracer, begin: Begin, describe: Describe) -> Wrap:
-    """Wrap a method, sync or async, in a run whose span is current inside."""
+Note = Callable[[Any, tuple[Any, ...], dict[str, Any], Any], None]
+"""Given the object, arguments, keywords and result of a call: remember what is worth it."""
+
+
+def step(tracer: RunTracer, begin: Begin, describe: Describe, note: Note | None = None) -> Wrap:
+    """Wrap a method, sync or async, in a run whose span is current inside.
+
+    ``note`` sees what the method returned, also where no run was begun.
+    """
 
     def wrap(original: Method) -> Method:
         if inspect.iscoroutinefunction(original):
@@ -31,10 +38,13 @@ def step(tracer: RunTracer, begin: Begin, describe: Describe) -> Wrap:
             async def acall(self: object, *args: Any, **kwargs: Any) -> Any:
                 run = _begun(tracer, begin, self, args, kwargs)
                 if run is None:
-                    return await original(self, *args, **kwargs)
+                    result = await original(self, *args, **kwargs)
+                    _noted(tracer, note, self, args, kwargs, result)
+                    return result
                 token = attach(run.context())
                 try:
                     result = await original(self, *args, **kwargs)
+                    _noted(tracer, note, self, args, kwargs, result)
                 except BaseException as error:
                     _failed(tracer, run, error)
                     raise
@@ -49,10 +59,13 @@ def step(tracer: RunTracer, begin: Begin, describe: Describe) -> Wrap:
         def call(self: object, *args: Any, **kwargs: Any) -> Any:
             run = _begun(tracer, begin, self, args, kwargs)
             if run is None:
-                return original(self, *args, **kwargs)
+                result = original(self, *args, **kwargs)
+                _noted(tracer, note, self, args, kwargs, result)
+                return result
             token = attach(run.context())
             try:
                 result = original(self, *args, **kwargs)
+                _noted(tracer, note, self, args, kwargs, result)
             except BaseException as error:
                 _failed(tracer, run, error)
                 raise
@@ -66,13 +79,8 @@ def step(tracer: RunTracer, begin: Begin, describe: Describe) -> Wrap:
     return wrap
 
 
-Note = Callable[[Any, tuple[Any, ...], dict[str, Any], Any], None]
-"""Given the object, arguments, keywords and result of a call: remember what is worth it."""
-
-
 def noting(tracer: RunTracer, note: Note) -> Wrap:
     """Wrap a method, sync or async, so that ``note`` sees what it returned; no span."""
-    safe = guarded("noting a call's result")(note)
 
     def wrap(original: Method) -> Method:
         if inspect.iscoroutinefunction(original):
@@ -80,8 +88,7 @@ def noting(tracer: RunTracer, note: Note) -> Wrap:
             @functools.wraps(original)
             async def acall(self: object, *args: Any, **kwargs: Any) -> Any:
                 result = await original(self, *args, **kwargs)
-                if tracer.active:
-                    safe(self, args, kwargs, result)
+                _noted(tracer, note, self, args, kwargs, result)
                 return result
 
             return acall
@@ -89,8 +96,7 @@ def noting(tracer: RunTracer, note: Note) -> Wrap:
         @functools.wraps(original)
         def call(self: object, *args: Any, **kwargs: Any) -> Any:
             result = original(self, *args, **kwargs)
-            if tracer.active:
-                safe(self, args, kwargs, result)
+            _noted(tracer, note, self, args, kwargs, result)
             return result
 
         return call
@@ -98,17 +104,37 @@ def noting(tracer: RunTracer, note: Note) -> Wrap:
     return wrap
 
 
-@guarded("starting a step's span")
 def _begun(
     tracer: RunTracer, begin: Begin, instance: object, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Run | None:
-    return None if tracer.off else begin(instance, args, kwargs)
+    try:
+        return None if tracer.off else begin(instance, args, kwargs)
+    except Exception as fault:
+        if not keep("starting a step's span", fault):
+            raise
+        return None
+
+
+def _noted(
+    tracer: RunTracer,
+    note: Note | None,
+    instance: object,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    result: object,
+) -> None:
+    try:
+        if note is not None and tracer.active:
+            note(instance, args, kwargs, result)
+    except Exception as fault:
+        if not keep("noting a call's result", fault):
+            raise
 
 
 @guarded("ending a step's span")
 def _done(tracer: RunTracer, describe: Describe, run: Run, result: object) -> None:
     attributes: Attributes = {}
-    if run.span.is_recording():
+    if run.recording:
         with guarded("reading a step's result"):
             attributes = describe(run, result)
     tracer.end(run, attributes)

@@ -12,7 +12,7 @@ from groundtrace_integrations.langchain.caches import lookup_of
 from groundtrace_integrations.langchain.documents import retrieved_attributes
 from groundtrace_integrations.langchain.runs import Run, current_run
 from groundtrace_integrations.langchain.scores import SeenScores, score_sense, scored_pairs
-from groundtrace_integrations.langchain.steps import argument, noting, step
+from groundtrace_integrations.langchain.steps import argument, step
 from groundtrace_integrations.langchain.tracer import RunTracer
 from groundtrace_integrations.patches import Method, Wrap
 
@@ -49,9 +49,9 @@ def _search(tracer: RunTracer, *, relevance: bool) -> Wrap:
             return _begin(tracer, store, argument(args, kwargs, 0, "query"))
 
         def describe(run: Run, found: object) -> Attributes:
-            return retrieved_attributes(_documents(found), run, tracer.settings)
+            return retrieved_attributes(_documents(found), run)
 
-        return step(tracer, begin, describe)(noting(tracer, note)(original))
+        return step(tracer, begin, describe, note)(original)
 
     return wrap
 
@@ -61,8 +61,8 @@ def _begin(tracer: RunTracer, store: object, query: object) -> Run | None:
     if around is not None and (around.kind in _NOT_RETRIEVING or lookup_of(around) is not None):
         return None
     run = tracer.begin_step(SpanKind.RETRIEVER, store, around)
-    if run.span.is_recording() and isinstance(query, str):
-        run.add(input_attributes(query, tracer.settings))
+    if run.recording and isinstance(query, str):
+        run.add(input_attributes(query, run.settings))
     return run
 
 

@@ -100,7 +100,7 @@ def _usage(response: LLMResult, *, full: bool) -> Mapping[str, Any] | None:
 
 def _raw_usage(place: object) -> Mapping[str, Any] | None:
     """Return the counts as the provider gave them, from one of the places where they may be."""
-    if not isinstance(place, Mapping):
+    if not place or not isinstance(place, Mapping):
         return None
     for key in _USAGE:
         usage = place.get(key)
