@@ -58,7 +58,7 @@ class CollectorConfig(BaseModel):
     )
     stall_s: float = Field(30.0, gt=0, description="Time a request's body may stop arriving.")
     waiting_bytes: int = Field(128 << 20, ge=1 << 20, description="Bytes that may wait for a commit.")
-    commit_bytes: int = Field(16 << 20, ge=1 << 20, description="Bytes of requests in one commit, at most.")
+    commit_bytes: int = Field(32 << 20, ge=1 << 20, description="Bytes of requests in one commit, at most.")
     linger_ms: int = Field(20, ge=0, le=1_000, description="Time a commit waits for company.")
     settle_ms: int = Field(1_000, ge=0, le=60_000, description="Time between two settlings, at least.")
     wait_s: float = Field(10.0, gt=0, description="Time a request waits for a store that is down.")

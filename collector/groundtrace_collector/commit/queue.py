@@ -8,7 +8,7 @@ import logging
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -95,6 +95,10 @@ class CommitQueue:
         self._syncs = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit-sync")
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = self._closed = False
+        self._coming = 0
+        self._gathered = asyncio.Event()
+        self._gathered.set()
+        self._took_s = 0.0  # by the last commit
         self._store_says = ""  # why the store does not take a segment, while it does not
         self.ready = asyncio.Event()
         """Set once everything that an earlier process left is in the store."""
@@ -118,6 +122,17 @@ class CommitQueue:
         if self._waiting_bytes + body_bytes > self._config.waiting_bytes:
             raise UnavailableError("too much is waiting to be stored")
 
+    @contextlib.contextmanager
+    def coming(self) -> Iterator[None]:
+        """A body is being read that will be submitted: a commit that has room may wait for it."""
+        self._coming += 1
+        self._look()
+        try:
+            yield
+        finally:
+            self._coming -= 1
+            self._look()
+
     async def submit(self, request: CheckedRequest, *, project: str = "") -> None:
         """Store a request; returns when it is durable and can be read.
 
@@ -139,6 +154,7 @@ class CommitQueue:
         self._waiting.append(waiting)
         self._waiting_bytes += waiting.size
         self._arrived.set()
+        self._look()
         await self._until_done(waiting)
 
     def _forget(self, digest: bytes, done: asyncio.Future[None]) -> None:
@@ -164,8 +180,7 @@ class CommitQueue:
         self.ready.set()
         while True:
             await self._arrived.wait()
-            if self._waiting_bytes < self._config.commit_bytes and not self._closing:
-                await asyncio.sleep(self._config.linger_ms / 1_000)
+            await self._gather()
             batch = self._take()
             if batch:
                 await self._commit_guarded(batch)
@@ -173,6 +188,27 @@ class CommitQueue:
                 self._arrived.clear()
                 if self._closing:
                     return
+
+    async def _gather(self) -> None:
+        """Wait for company, and longer while some is on its way: a commit costs much before it stores anything.
+
+        Senders that were just answered send again at once. So it waits for the bodies that are being read, but no
+        longer than half of what the last commit took.
+        """
+        if self._has_room():
+            await asyncio.sleep(self._config.linger_ms / 1_000)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._gathered.wait(), timeout=self._took_s / 2)
+
+    def _has_room(self) -> bool:
+        return self._waiting_bytes < self._config.commit_bytes and not self._closing
+
+    def _look(self) -> None:
+        """Whether there is anything to wait for."""
+        if self._coming and self._has_room():
+            self._gathered.clear()
+        else:
+            self._gathered.set()
 
     def _take(self) -> list[_Waiting]:
         """As much of what waits as fits one commit; one request always does."""
@@ -186,6 +222,7 @@ class CommitQueue:
                 continue
             size += waiting.size
             batch.append(waiting)
+        self._look()
         return batch
 
     async def _commit_guarded(self, batch: list[_Waiting]) -> None:
@@ -210,7 +247,8 @@ class CommitQueue:
             segment.remove()  # nothing of it was stored, and nobody was told that it was
             await self._separate(batch, error)
             return
-        self._on_stored(sum(len(waiting.body) for waiting in batch), time.perf_counter() - began)
+        self._took_s = time.perf_counter() - began
+        self._on_stored(sum(len(waiting.body) for waiting in batch), self._took_s)
         self._remember(segment, [waiting.digest for waiting in batch])
         for waiting in batch:
             if not waiting.done.done():
@@ -323,6 +361,7 @@ class CommitQueue:
         """Refuse what is new, store what waits, sync, and end. What the store does not take stays on disk."""
         self._closing = True
         self._arrived.set()
+        self._look()
         if self._tasks:
             await asyncio.wait(self._tasks[:1], timeout=DRAIN_S)
             for task in self._tasks:

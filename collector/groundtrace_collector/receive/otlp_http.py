@@ -29,7 +29,8 @@ async def export_traces(request: Request, caller: Called) -> Response:
     media_type = answer_type(request.headers)
     collector = collector_of(request)
     try:
-        body = await otlp_body(request, collector, ExportTraceServiceRequest)
+        with collector.commits.coming():
+            body = await otlp_body(request, collector, ExportTraceServiceRequest)
         checked = await take_spans(collector, body, caller)
     except ClientDisconnect:
         return Response(status_code=400)  # nobody reads it

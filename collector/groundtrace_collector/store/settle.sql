@@ -1,10 +1,10 @@
 -- Recomputes the rows of the traces that some commits touched. Every rule about a whole trace is here.
--- The tables are temporary: each settling makes them anew on its own handle. A trace is known by its project and
--- its id: a sender who takes another project's ids must not get at that project's spans and texts.
+-- The tables are temporary: a handle's first settling makes them, each later one fills them again. A trace is
+-- known by its project and its id: a sender who takes another project's ids must not get at that project's texts.
 
 -- Which traces, and between which instants all of their spans lie: the new spans' own times, and those that
 -- the trace's row already knows. A trace's row always covers every span settled so far.
-CREATE OR REPLACE TEMPORARY TABLE touched ENGINE = Memory AS
+CREATE TEMPORARY TABLE touched ENGINE = Memory AS
 SELECT Project, TraceId, min(FirstAt) AS FirstAt, max(LastAt) AS LastAt
 FROM
 (
@@ -24,7 +24,7 @@ GROUP BY Project, TraceId;
 -- The traces' distinct spans: a span that a sender repeated is stored twice and counts once. The instants of
 -- all traces together bound what is read; traces of many days are few, their ids find them in the rest. From here on
 -- a trace and a span are known by a number, made of the project, too: it costs less to find than texts.
-CREATE OR REPLACE TEMPORARY TABLE spans ENGINE = Memory AS
+CREATE TEMPORARY TABLE spans ENGINE = Memory AS
 SELECT
     reinterpretAsUInt128(sipHash128(Project, TraceId)) AS TraceNo,
     reinterpretAsUInt128(sipHash128(Project, TraceId, SpanId)) AS SpanNo,
@@ -46,7 +46,7 @@ LIMIT 1 BY SpanNo;
 -- another one that has tokens (its parent, or one step further up); and where two instrumentations describe
 -- the same calls side by side (as many, with the same tokens), the one whose spans begin first, which is outside.
 -- So it is with embeddings, whose tokens have a price, too.
-CREATE OR REPLACE TEMPORARY TABLE covered ENGINE = Memory AS
+CREATE TEMPORARY TABLE covered ENGINE = Memory AS
 WITH calls AS
 (
     SELECT TraceNo, SpanNo, ParentNo, Kind, ScopeName, Timestamp, TokensPrompt, TokensCompletion
@@ -75,7 +75,7 @@ FROM
 
 -- A trace in the making: all but the texts. Its root is the span without parent, else the earliest whose parent is
 -- not stored, else (a circle) the earliest. The root's word stands, else the earliest span's that says anything.
-CREATE OR REPLACE TEMPORARY TABLE settling ENGINE = Memory AS
+CREATE TEMPORARY TABLE settling ENGINE = Memory AS
 SELECT
     trace.*,
     root.Project AS Project, root.TraceId AS TraceId, root.SpanId AS RootSpanId, root.Timestamp AS RootAt,
@@ -180,7 +180,7 @@ LEFT ANY JOIN
 
 -- The texts of the few spans that give a trace its question and its answer, out of the wrapping that
 -- frameworks put around them.
-CREATE OR REPLACE TEMPORARY TABLE texts ENGINE = Memory AS
+CREATE TEMPORARY TABLE texts ENGINE = Memory AS
 WITH
     (text, names) -> arrayFirst(member -> member != '', arrayMap(name -> JSONExtractString(text, name), names)) AS named,
     (text, names) -> multiIf(
@@ -230,7 +230,7 @@ FROM
 -- The documents of each trace's last retriever and last reranker, best first. A reranker's output seldom
 -- carries text: what it is worth to an evaluator is known by id from any stage that has it. A thousand
 -- documents of a trace are looked at, no more.
-CREATE OR REPLACE TEMPORARY TABLE documents ENGINE = Memory AS
+CREATE TEMPORARY TABLE documents ENGINE = Memory AS
 SELECT
     TraceNo,
     groupArray(1000)((SpanId, Stage, Rank, DocumentId, Score, ContentHash)) AS List,
@@ -252,7 +252,7 @@ GROUP BY TraceNo;
 -- Of traces whose gold documents are known, how the retriever's scores tell them from the best of the others, and
 -- the space that the scores lie in. Where the retriever does not say what a high score is, the order tells:
 -- distances rise from the best on. A gold document counts at its first place.
-CREATE OR REPLACE TEMPORARY TABLE margins
+CREATE TEMPORARY TABLE margins
 (
     TraceNo UInt128, Margin Nullable(Float64), MarginAuroc Nullable(Float64), MarginSpace String
 )

@@ -88,6 +88,32 @@ async def test_spans_of_one_commit_share_its_sequence(commits: CommitQueue, stor
     assert [row["n"] for row in rows] == [2, 1]
 
 
+async def test_a_commit_waits_for_a_body_that_is_being_read(commits: CommitQueue, store: Store) -> None:
+    await commits.submit(request(new_trace_id()))  # what a commit takes is known now
+    early, late = new_trace_id(), new_trace_id()
+
+    with commits.coming():
+        waits = asyncio.create_task(commits.submit(request(early)))
+        await asyncio.sleep(0.01)
+    await commits.submit(request(late))
+    await waits
+
+    (row,) = await store.query(
+        "SELECT uniqExact(Seq) AS commits FROM otel_traces WHERE TraceId IN {ids:Array(String)}",
+        {"ids": [early, late]},
+    )
+    assert row["commits"] == 1
+
+
+async def test_a_body_that_never_comes_holds_no_commit_up(commits: CommitQueue, store: Store) -> None:
+    await commits.submit(request(new_trace_id()))
+
+    with commits.coming():
+        await asyncio.wait_for(commits.submit(request(new_trace_id())), timeout=30)
+
+    assert await count(store) == 2
+
+
 async def test_segments_that_a_killed_process_left_are_stored_once(
     config: CollectorConfig, store: Store
 ) -> None:
