@@ -73,8 +73,8 @@ class ComparedTraces:
             "Cohort": cohort.sql if cohort else "''",
             # Grouping by numbers costs half of grouping by text; 0 is the whole.
             "CohortHash": "CAST(greatest(1, sipHash64(Cohort)), 'UInt64')" if cohort else "toUInt64(0)",
-            "HasSession": "Session != ''",
-            "Cluster": "if(Session = '', toUInt64(TraceKey), sipHash64(Session))",
+            "HasSession": "SessionHash != 0",
+            "Cluster": "if(SessionHash = 0, toUInt64(TraceKey), SessionHash)",
             "Pair": "if(DatasetRow = '', QueryHash, sipHash64('dataset row', DatasetRow))",
         }
         if any(metric.form is Form.PAIR for metric in metrics):

@@ -1,8 +1,8 @@
 """The metrics of cohorts and comparisons: what each is for one trace, and which way is better.
 
 A metric is a SQL expression over one row of `traces` (and the joined score or feedback, as `joined.Score`,
-`joined.Label`, `joined.Threshold`, `joined.Value`) and a form that says how traces are summed up. Null is a
-trace to which the metric does not apply; it is not in n.
+`joined.Said`, 0 where there is none, `joined.Value`, `joined.Label`) and a form that says how traces are summed
+up. Null is a trace to which the metric does not apply; it is not in n.
 """
 
 from __future__ import annotations
@@ -268,16 +268,18 @@ def _score(name: str, evaluator: str) -> Metric:
 
 
 def _fail_rate(name: str, evaluator: str) -> Metric:
-    beyond = ">" if lower_is_better(evaluator) else "<"
-    value = (
-        "multiIf(joined.Label = 'fail', 1, joined.Label = 'pass', 0, isNull(joined.Score), NULL, "
-        f"joined.Score {beyond} ifNull(joined.Threshold, 0.5))"
-    )
+    fails = _among(1, 7) if lower_is_better(evaluator) else _among(1, 5)
+    value = f"if({_among(1, 2, 5, 6, 7)}, {fails}, NULL)"
     return Metric(name=name, form=Form.RATE, direction="lower", value=value, score=evaluator)
 
 
+def _among(*said: int) -> str:
+    """SQL of whether `joined.Said` is one of these; IN takes ten times as long."""
+    return f"bitTest({sum(1 << each for each in said)}, joined.Said)"
+
+
 def _coverage(name: str, evaluator: str) -> Metric:
-    value = "isNotNull(joined.Score) OR joined.Label != ''"
+    value = _among(1, 2, 3, 5, 6, 7)
     return Metric(name=name, form=Form.RATE, direction="higher", value=value, score=evaluator, missing="0")
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from groundtrace_collector.store.sql import statement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from groundtrace_collector.store.store import Store
+
+SOURCES = ("api", "evaluator", "human")
+"""Whose scores count, least first."""
+_MOST_RANKS = 512
+_SETTINGS = {"max_threads": 1, "query_plan_enable_optimizations": 0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,9 +24,9 @@ class ScoreOrigins:
     """What is known of the scores that a question needs; the empty one knows nothing and assumes the worst."""
 
     simple: frozenset[str] = frozenset()
-    """Names whose rows are all of whole traces and ok (`trace_scores.sql`)."""
-    ranked: Sequence[str] = ()
-    """`source version` of all names, in the order in which they count, least first."""
+    """Names whose rows are all of whole traces, and are all ok or all replace each other (`trace_scores.sql`)."""
+    versions: Sequence[str] = ()
+    """All versions in the order in which they count, least first; none where no simple name has several origins."""
     projects: Sequence[str] = ()
     """Every project that has traces, where some of the scores came before their trace; else none."""
 
@@ -33,18 +39,43 @@ async def score_origins(store: Store, names: Iterable[str], *, project: str | No
     wanted = sorted(set(names))
     if not wanted:
         return NOTHING_KNOWN
-    rows = await store.query(statement(__package__, "score_origins"), {"names": wanted})
-    special = {row["Name"] for row in rows if row["OfSpans"] or not row["AllOk"]}
+    rows = await store.query(statement(__package__, "score_origins"), {"names": wanted}, settings=_SETTINGS)
     projects: list[str] = []
-    if any(row["BeforeTraces"] for row in rows):
+    if any(row["BeforeTrace"] for row in rows):
         projects = [project] if project else await _projects(store)
-    return ScoreOrigins(
-        simple=frozenset(wanted) - special,
-        ranked=tuple(dict.fromkeys(row["Origin"] for row in rows)),
-        projects=projects,
-    )
+    return origins_of(wanted, rows, projects)
+
+
+def origins_of(
+    names: Sequence[str], rows: Sequence[Mapping[str, Any]], projects: Sequence[str] = ()
+) -> ScoreOrigins:
+    """What the rows of `score_origins` tell of ``names``. Pure."""
+    keys = {
+        name: {
+            (row["Source"], row["Evaluator"], row["EvaluatorVersion"]) for row in rows if row["Name"] == name
+        }
+        for name in names
+    }
+    special = {row["Name"] for row in rows if row["OfSpan"] or (not row["Ok"] and len(keys[row["Name"]]) > 1)}
+    several = any(len(keys[name]) > 1 for name in names if name not in special)
+    versions = sorted({row["EvaluatorVersion"] for row in rows}, key=version_order) if several else []
+    if (len(SOURCES) + 1) * (len(versions) + 1) > _MOST_RANKS:
+        return ScoreOrigins(projects=projects)
+    return ScoreOrigins(simple=frozenset(names) - special, versions=versions, projects=projects)
+
+
+def version_order(version: str) -> tuple[list[str], str]:
+    """A key that sorts versions, the numbers in them compared as numbers; as resolved_score.sql sorts.
+
+    >>> sorted(["1.10", "1.9", "1"], key=version_order)
+    ['1', '1.9', '1.10']
+    """
+    parts = re.findall("[0-9]+|[^0-9]+", version)
+    return [part.rjust(20, "0")[:20] if part[0] in "0123456789" else part for part in parts], version
 
 
 async def _projects(store: Store) -> list[str]:
-    rows = await store.query("SELECT DISTINCT toString(Project) AS Name FROM traces ORDER BY Name")
+    rows = await store.query(
+        "SELECT DISTINCT toString(Project) AS Name FROM traces ORDER BY Name", settings=_SETTINGS
+    )
     return [row["Name"] for row in rows]

@@ -24,7 +24,15 @@ SELECT
         notEmpty(SpanScores), arrayAvg(SpanScores),
         NULL) AS Score,
     TraceLabel AS Label,
-    if(isNaN(AnyThreshold), NULL, AnyThreshold) AS Threshold
+    -- What it says beside the score: 1 fail and 2 pass by its label; without either and without a score, 3 some
+    -- other label or 4 nothing; else whether the score is 5 below, 6 at or 7 above its threshold.
+    multiIf(
+        Label = 'fail', 1,
+        Label = 'pass', 2,
+        isNull(Score), if(Label = '', 4, 3),
+        Score < if(isNaN(AnyThreshold), 0.5, AnyThreshold), 5,
+        Score = if(isNaN(AnyThreshold), 0.5, AnyThreshold), 6,
+        7) AS Said
 FROM
 (
     -- NaN stands for null: argMax passes over nulls, and over tuples it is four times slower.

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from groundtrace_collector.query.metrics import Form, Metric
-from groundtrace_collector.query.where import JOIN_KEY, JOIN_KEY_OF_TEXT, Scope, resolved_rows, trace_scores
+from groundtrace_collector.query.where import (
+    JOIN_KEY,
+    JOIN_KEY_OF_TEXT,
+    Scope,
+    resolved_rows,
+    said_in,
+    score_in,
+    trace_scores,
+)
 from groundtrace_collector.store.sql import statement
 
 if TYPE_CHECKING:
@@ -88,7 +96,6 @@ class _Joins:
         self._aliases: dict[tuple[str, str], str] = {}
         self._sql: list[str] = []
         self._simple: list[str] = []
-        self._simple_names: list[str] = []
         self.parameters: dict[str, object] = {}
 
     @property
@@ -100,13 +107,17 @@ class _Joins:
         """The joins to rows that have a JoinKey."""
         if not self._simple:
             return "\n".join(self._sql)
-        rows = trace_scores(", ".join(self._simple), "scored_names", self._scope.origins)
-        return "\n".join([f"LEFT ANY JOIN ({rows}) AS scored ON trace.JoinKey = scored.JoinKey", *self._sql])
+        newest = (
+            f"maxIf(Newness, Name = {{scored_names:Array(String)}}[{place}]) AS n{place}"
+            for place, _ in enumerate(self._simple, start=1)
+        )
+        rows = trace_scores(", ".join(newest), "scored_names", self._scope.origins)
+        return "\n".join([f"LEFT ANY JOIN ({rows}) AS scored ON trace.JoinKey = scored.Trace", *self._sql])
 
     def value(self, index: int, metric: Metric) -> str:
         """The value of a metric of scores or feedback; what it is `among` is the column `a{index}`."""
         if metric.score in self._scope.origins.simple:
-            found = self._simple_value(index, metric)
+            found = self._simple_value(metric)
         elif metric.score is not None:
             found = _over(metric.value, "joined", self._alias("score", metric.score))
         else:
@@ -118,16 +129,15 @@ class _Joins:
             found = f"ifNull({found}, {metric.missing})"
         return f"if(ifNull(a{index}, 0), {found}, NULL)" if metric.among else found
 
-    def _simple_value(self, index: int, metric: Metric) -> str:
-        """Of a simple score: the value is taken before the newest row is chosen."""
-        name, value = f"scored{index}_name", metric.value.replace("joined.", "")
-        # NaN stands for null, which argMax passes over; a row of another name is the oldest of all.
-        own = f"Name = {{{name}:String}}"
-        newest = f"argMax(if({own}, ifNull(toFloat64({value}), nan), nan), if({own}, Newness, 0)) AS q{index}"
-        self._simple.append(f"{newest}, if(isNaN(q{index}), NULL, q{index}) AS r{index}")
-        self._simple_names.append(str(metric.score))
-        self.parameters |= {name: metric.score, "scored_names": self._simple_names}
-        return f"scored.r{index}"
+    def _simple_value(self, metric: Metric) -> str:
+        """Of a simple score, from the number that its newest row is."""
+        name = str(metric.score)
+        if name not in self._simple:
+            self._simple.append(name)
+            self.parameters["scored_names"] = self._simple
+        newest = f"scored.n{self._simple.index(name) + 1}"
+        value = metric.value.replace("joined.Score", score_in(newest)).replace("joined.Said", said_in(newest))
+        return f"toFloat64({value})"
 
     def _alias(self, kind: str, name: str) -> str:
         """The alias of the rows of a score or feedback."""
@@ -136,7 +146,7 @@ class _Joins:
             self._aliases[kind, name] = alias
             rows = resolved_rows(kind, f"{alias}_name")
             self.parameters[f"{alias}_name"] = name
-            fields = "Score, Label, Threshold" if kind == "score" else "Value, Label"
+            fields = "Score, Said" if kind == "score" else "Value, Label"
             keyed = f"SELECT {JOIN_KEY_OF_TEXT} AS JoinKey, {fields} FROM ({rows})"  # noqa: S608
             self._sql.append(f"LEFT ANY JOIN ({keyed}) AS {alias} ON trace.JoinKey = {alias}.JoinKey")
         return self._aliases[kind, name]

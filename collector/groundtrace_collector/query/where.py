@@ -23,7 +23,7 @@ from groundtrace_collector.query.grammar import (
     Value,
     parse_where,
 )
-from groundtrace_collector.query.origins import NOTHING_KNOWN, ScoreOrigins
+from groundtrace_collector.query.origins import NOTHING_KNOWN, SOURCES, ScoreOrigins
 from groundtrace_collector.query.times import parse_time
 from groundtrace_collector.store.sql import statement
 
@@ -48,7 +48,7 @@ class Scope:
         return {
             "scope_project": self.project or "",
             "scope_since_ms": since_ns // 1_000_000,
-            **({"scope_origins": list(self.origins.ranked)} if self.origins.ranked else {}),
+            **({"scope_versions": list(self.origins.versions)} if self.origins.versions else {}),
             **({"scope_projects": list(self.origins.projects)} if self.origins.projects else {}),
         }
 
@@ -98,7 +98,7 @@ JOIN_KEY = "bitXor(toUInt64(TraceKey), sipHash64(Project))"
 """A trace of a project as one number, over `traces`: joining by it costs half of joining by text.
 Two of 100 million traces share one with a chance of 1 in 4,000; then one score is counted for the wrong trace."""
 JOIN_KEY_OF_TEXT = "bitXor(toUInt64(reinterpretAsUInt128(MD5(TraceId))), sipHash64(toString(Project)))"
-"""The same over rows that have no TraceKey."""
+"""The same over rows that have neither TraceKey nor JoinKey."""
 
 
 def resolved_rows(kind: str, parameter: str) -> str:
@@ -107,30 +107,53 @@ def resolved_rows(kind: str, parameter: str) -> str:
 
 
 def trace_scores(values: str, parameter: str, origins: ScoreOrigins) -> str:
-    """SQL of ``values`` by JoinKey, for simple scores only; ``parameter`` is bound to the list of their names.
+    """SQL of ``values`` by Trace, its JOIN_KEY, for simple scores only.
 
-    ``values`` are aggregates over Name, Score, Label, Threshold and Newness.
+    ``parameter`` is bound to the list of their names. ``values`` are aggregates over Name, Word (its label) and
+    Newness, which `score_in` and `said_in` read.
     """
-    project = "sipHash64(Project)"
-    if origins.projects:
+    early = "bitXor(JoinKey, bitXor(sipHash64(''), sipHash64(PROJECT)))"
+    if len(origins.projects) > 1:
         # A score that came before its trace counts for the trace in whichever project it is.
-        every = "arrayMap(project -> sipHash64(project), {scope_projects:Array(String)})"
-        project = f"arrayJoin(if(Project = '', {every}, [{project}]))"
-    if len(origins.projects) == 1:
-        project = "sipHash64(if(Project = '', {scope_projects:Array(String)}[1], toString(Project)))"
-    newness = "Seq"
-    if len(origins.ranked) > 1:
-        # Sequences are microseconds: below 2^52 until the year 2112.
-        rank = "indexOf({scope_origins:Array(String)}, concat(Source, ' ', EvaluatorVersion))"
-        newness = f"{rank} * 4503599627370496 + Seq"
+        every = early.replace("PROJECT", "arrayJoin({scope_projects:Array(String)})")
+        parts = [("JoinKey", "Project != ''"), (every, "Project = ''")]
+    elif origins.projects:
+        one = early.replace("PROJECT", "{scope_projects:Array(String)}[1]")
+        parts = [(f"if(Project = '', {one}, JoinKey)", "1")]
+    else:
+        parts = [("JoinKey", "1")]
+    rows = statement(__package__, "trace_score_rows").replace("NEWNESS", _newness(origins)).strip()
+    each = (rows.replace("TRACE", trace).replace("AMONG", among) for trace, among in parts)
     return (
         statement(__package__, "trace_scores")
-        .replace("JOIN_KEY", f"bitXor(TraceKey, {project})")
-        .replace("NEWNESS", newness)
+        .replace("ROWS", "\nUNION ALL\n".join(each))
         .replace("VALUES", values)
         .replace("resolved_names", parameter)
         .strip()
     )
+
+
+def _newness(origins: ScoreOrigins) -> str:
+    """What orders the rows of a trace and name: who gave the score, where that differs, then the sequence."""
+    if not origins.versions:
+        return "Newest"
+    rank = (
+        f"transform(Source, {list(SOURCES)}, range(1, {len(SOURCES) + 1}), 0) * {len(origins.versions) + 1} + "
+        "transform(EvaluatorVersion, {scope_versions:Array(String)}, "
+        f"range(1, {len(origins.versions) + 1}), 0)"
+    )
+    return f"if(Newest = 0, 0, Newest + bitShiftLeft(toUInt128({rank}), 119))"
+
+
+def score_in(newness: str) -> str:
+    """SQL of the score, or null, in the number that `Newest` in `scores` is, or its maximum, or 0 for no row."""
+    number = f"reinterpretAsFloat64(bitNot(toUInt64({newness})))"
+    return f"if(isNaN({number}), NULL, {number})"
+
+
+def said_in(newness: str) -> str:
+    """SQL of what such a number says beside the score (`Said` in resolved_score.sql); 0 for no row."""
+    return f"bitAnd(toUInt8(bitShiftRight({newness}, 64)), 7)"
 
 
 _DIRECT = {Op.EQ: "=", Op.LT: "<", Op.LE: "<=", Op.GT: ">", Op.GE: ">="}
@@ -181,32 +204,36 @@ class _Compiler:
 
     def _resolved(self, node: Comparison, *, negated: bool) -> str:
         """A score or feedback: the traces whose resolved row passes, found in a subquery of its own."""
-        simple = node.name == "score" and node.key in self.scope.origins.simple
-        if simple:
-            rows, outer, key = self._simple_score(node), JOIN_KEY, "JoinKey"
+        text = any(isinstance(value, str) for value in node.values)
+        if node.name == "score" and node.key in self.scope.origins.simple:
+            rows, outer, key = self._simple_score(node, text=text), JOIN_KEY, "Trace"
         else:
-            rows = resolved_rows(node.name, self._parameter(node.key))
-            outer, key = "(Project, TraceId)", "Project, TraceId"
+            rows, outer, key = (
+                resolved_rows(node.name, self._parameter(node.key)),
+                "(Project, TraceId)",
+                "Project, TraceId",
+            )
 
         def among(test: str, word: str = "IN") -> str:
             return f"({outer} {word} (SELECT {key} FROM ({rows}) WHERE {test}))"  # noqa: S608
 
         self.parameters.update(self.scope.parameters())
-        number, label = ("Score", "Label") if node.name == "score" else ("Value", "Label")
-        there = f"isNotNull({number}) OR {label} != ''"
+        number = "Score" if node.name == "score" else "Value"
         if node.op is Op.NULL:
+            there = "Said NOT IN (0, 4)" if node.name == "score" else f"isNotNull({number}) OR Label != ''"
             return among(there, "IN" if negated else "NOT IN")
-        text = any(isinstance(value, str) for value in node.values)
-        present = f"{label} != ''" if text else f"isNotNull({number})"
-        column = _field(node, label if text else number, Kind.TEXT if text else Kind.NUMBER, present=present)
+        present = "Label != ''" if text else f"isNotNull({number})"
+        column = _field(
+            node, "Label" if text else number, Kind.TEXT if text else Kind.NUMBER, present=present
+        )
         test = self._test(node, column)
         return among(f"{present} AND {'NOT ' if negated else ''}({test})")
 
-    def _simple_score(self, node: Comparison) -> str:
-        # NaN stands for null: argMax passes over nulls.
-        values = "argMax(ifNull(Score, nan), Newness) AS Value, argMax(toString(Label), Newness) AS Word"
+    def _simple_score(self, node: Comparison, *, text: bool) -> str:
+        values = "argMax(Word, Newness) AS Label" if text else "max(Newness) AS Last"
         rows = trace_scores(values, self._parameter([node.key]), self.scope.origins)
-        return f"SELECT JoinKey, if(isNaN(Value), NULL, Value) AS Score, Word AS Label FROM ({rows})"  # noqa: S608
+        columns = "Label" if text else f"{score_in('Last')} AS Score, {said_in('Last')} AS Said"
+        return f"SELECT Trace, {columns} FROM ({rows})"  # noqa: S608
 
     # --- any-span fields: the negation means none ----------------------------------------------------------
 

@@ -299,6 +299,8 @@ CREATE TABLE IF NOT EXISTS traces
     RootSpanId String CODEC(ZSTD(1)),
     SpanCount UInt32 CODEC(T64, ZSTD(1)),
     Session String CODEC(ZSTD(1)),
+    -- Comparisons count by session: a number is read in a fifth of the time. 0 is no session.
+    SessionHash UInt64 MATERIALIZED if(Session = '', 0, sipHash64(Session)) CODEC(NONE),
     User String CODEC(ZSTD(1)),
     Query String CODEC(ZSTD(1)),
     Answer String CODEC(ZSTD(1)),
@@ -350,8 +352,8 @@ CREATE TABLE IF NOT EXISTS scores
 (
     Project LowCardinality(String),
     Name LowCardinality(String),
-    -- The low half of the key in `traces`, to join by.
-    TraceKey UInt64 MATERIALIZED toUInt64(reinterpretAsUInt128(MD5(TraceId))) CODEC(NONE),
+    -- The trace of a project as one number, to join by (query/where.py makes the same over `traces`).
+    JoinKey UInt64 MATERIALIZED bitXor(toUInt64(reinterpretAsUInt128(MD5(TraceId))), sipHash64(Project)) CODEC(NONE),
     TraceId String,
     SpanId String,
     Source LowCardinality(String),
@@ -369,6 +371,19 @@ CREATE TABLE IF NOT EXISTS scores
     Job LowCardinality(String),
     CreatedAt DateTime64(3) DEFAULT now64(3),
     Seq UInt64,
+    -- What the row says of its whole trace as one number, whose maximum is the newest row's: from the highest bit
+    -- 9 that are left to who said it, 52 of Seq (microseconds: until the year 2112), 3 of what it says beside the
+    -- score (`Said` in query/resolved_score.sql, 0 for nothing), 64 of the score inverted, so that 0 is no score.
+    Newest UInt128 MATERIALIZED multiIf(
+        SpanId != '', 0,
+        Status != 'ok', bitShiftLeft(toUInt128(Seq), 67),
+        bitShiftLeft(toUInt128(Seq), 67) + bitNot(reinterpretAsUInt64(ifNull(Score, nan))) + bitShiftLeft(toUInt128(multiIf(
+            Label = 'fail', 1,
+            Label = 'pass', 2,
+            isNull(Score), if(Label = '', 4, 3),
+            Score < ifNull(Threshold, 0.5), 5,
+            Score = ifNull(Threshold, 0.5), 6,
+            7)), 64)),
     INDEX idx_trace_id TraceId TYPE bloom_filter(0.01) GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree(Seq)
@@ -384,18 +399,19 @@ CREATE TABLE IF NOT EXISTS score_origins
 (
     Name LowCardinality(String),
     Source LowCardinality(String),
+    Evaluator LowCardinality(String),
     EvaluatorVersion LowCardinality(String),
     OfSpan Bool,
     BeforeTrace Bool,
     Ok Bool
 )
 ENGINE = ReplacingMergeTree
-ORDER BY (Name, Source, EvaluatorVersion, OfSpan, BeforeTrace, Ok)
+ORDER BY (Name, Source, Evaluator, EvaluatorVersion, OfSpan, BeforeTrace, Ok)
 SETTINGS min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 10,
     cleanup_delay_period = 5, max_cleanup_delay_period = 10, cleanup_delay_period_random_add = 0;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS score_origins_mv TO score_origins AS
-SELECT DISTINCT Name, Source, EvaluatorVersion, SpanId != '' AS OfSpan, Project = '' AS BeforeTrace, Status = 'ok' AS Ok
+SELECT DISTINCT Name, Source, Evaluator, EvaluatorVersion, SpanId != '' AS OfSpan, Project = '' AS BeforeTrace, Status = 'ok' AS Ok
 FROM scores;
 
 CREATE TABLE IF NOT EXISTS feedback
