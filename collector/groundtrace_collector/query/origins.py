@@ -75,7 +75,5 @@ def version_order(version: str) -> tuple[list[str], str]:
 
 
 async def _projects(store: Store) -> list[str]:
-    rows = await store.query(
-        "SELECT DISTINCT toString(Project) AS Name FROM traces ORDER BY Name", settings=_SETTINGS
-    )
-    return [row["Name"] for row in rows]
+    rows = await store.query("SELECT DISTINCT Project FROM traces", settings=_SETTINGS)
+    return sorted(row["Project"] for row in rows)

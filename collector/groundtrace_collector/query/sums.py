@@ -162,13 +162,9 @@ def sums_of(row: Sequence[Any]) -> Sums:
 
 def quantile_of(metric: Metric, row: Sequence[Any]) -> Quantile:
     """What `quantile.sql` found."""
-    n, value, around = int(row[0]), row[1], row[2]
+    n, value, ranks, values = row
     if not n:
         return Quantile(level=metric.level, n=0, value=None, ranks=(), values=())
     return Quantile(
-        level=metric.level,
-        n=n,
-        value=float(value),
-        ranks=tuple(int(rank) for rank, _ in around),
-        values=tuple(float(each) for _, each in around),
+        level=metric.level, n=int(n), value=float(value), ranks=tuple(ranks), values=tuple(values)
     )

@@ -2,6 +2,5 @@ SELECT TRACE AS Trace, Name, NEWNESS AS Newness, if(Status = 'ok', toString(Labe
 FROM scores
 WHERE Name IN {resolved_names:Array(String)}
     AND AMONG
-    AND ({scope_project:String} = '' OR Project IN ('', {scope_project:String}))
     -- Only to leave whole days out: an older row does no harm.
     AND indexHint(CreatedAt >= fromUnixTimestamp64Milli({scope_since_ms:Int64}))

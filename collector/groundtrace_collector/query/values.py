@@ -111,7 +111,7 @@ class _Joins:
             f"maxIf(Newness, Name = {{scored_names:Array(String)}}[{place}]) AS n{place}"
             for place, _ in enumerate(self._simple, start=1)
         )
-        rows = trace_scores(", ".join(newest), "scored_names", self._scope.origins)
+        rows = trace_scores(", ".join(newest), "scored_names", self._scope)
         return "\n".join([f"LEFT ANY JOIN ({rows}) AS scored ON trace.JoinKey = scored.Trace", *self._sql])
 
     def value(self, index: int, metric: Metric) -> str:

@@ -106,23 +106,25 @@ def resolved_rows(kind: str, parameter: str) -> str:
     return statement(__package__, f"resolved_{kind}").replace("resolved_name", parameter).strip()
 
 
-def trace_scores(values: str, parameter: str, origins: ScoreOrigins) -> str:
+def trace_scores(values: str, parameter: str, scope: Scope) -> str:
     """SQL of ``values`` by Trace, its JOIN_KEY, for simple scores only.
 
     ``parameter`` is bound to the list of their names. ``values`` are aggregates over Name, Word (its label) and
     Newness, which `score_in` and `said_in` read.
     """
+    projects, everywhere = scope.origins.projects, "1"
+    if scope.project is not None:
+        everywhere = "Project IN ('', {scope_project:String})"
     early = "bitXor(JoinKey, bitXor(sipHash64(''), sipHash64(PROJECT)))"
-    if len(origins.projects) > 1:
+    parts = [("JoinKey", everywhere)]
+    if len(projects) == 1:
+        one = early.replace("PROJECT", "{scope_projects:Array(String)}[1]")
+        parts = [(f"if(Project = '', {one}, JoinKey)", everywhere)]
+    elif projects:
         # A score that came before its trace counts for the trace in whichever project it is.
         every = early.replace("PROJECT", "arrayJoin({scope_projects:Array(String)})")
         parts = [("JoinKey", "Project != ''"), (every, "Project = ''")]
-    elif origins.projects:
-        one = early.replace("PROJECT", "{scope_projects:Array(String)}[1]")
-        parts = [(f"if(Project = '', {one}, JoinKey)", "1")]
-    else:
-        parts = [("JoinKey", "1")]
-    rows = statement(__package__, "trace_score_rows").replace("NEWNESS", _newness(origins)).strip()
+    rows = statement(__package__, "trace_score_rows").replace("NEWNESS", _newness(scope.origins)).strip()
     each = (rows.replace("TRACE", trace).replace("AMONG", among) for trace, among in parts)
     return (
         statement(__package__, "trace_scores")
@@ -231,7 +233,7 @@ class _Compiler:
 
     def _simple_score(self, node: Comparison, *, text: bool) -> str:
         values = "argMax(Word, Newness) AS Label" if text else "max(Newness) AS Last"
-        rows = trace_scores(values, self._parameter([node.key]), self.scope.origins)
+        rows = trace_scores(values, self._parameter([node.key]), self.scope)
         columns = "Label" if text else f"{score_in('Last')} AS Score, {said_in('Last')} AS Said"
         return f"SELECT Trace, {columns} FROM ({rows})"  # noqa: S608
 

@@ -48,5 +48,5 @@ def measure_row(values: Floats) -> Any:
 def quantile_row(values: Floats, level: float) -> Any:
     """What `quantile.sql` finds, with every rank."""
     ordered = np.sort(values)
-    ranked = list(enumerate(ordered.tolist(), 1))
-    return len(ordered), float(ordered[math.ceil(len(ordered) * level) - 1]), ranked
+    ranks = list(range(1, len(ordered) + 1))
+    return len(ordered), float(ordered[math.ceil(len(ordered) * level) - 1]), ranks, ordered.tolist()
