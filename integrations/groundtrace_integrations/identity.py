@@ -61,7 +61,7 @@ def _on_class(cls: type, name: str) -> bool:
 
 def _get(instance: object, name: str) -> Any:
     """Return an attribute that is plainly there: a foreign ``__getattr__`` is slow, or answers anything."""
-    if name not in getattr(instance, "__dict__", ()) and not _on_class(type(instance), name):
+    if name not in getattr(instance, "__dict__", ()) and not _on_class(type(instance), name):  # type: ignore[arg-type] # a class has its hash
         return None
     try:
         return getattr(instance, name, None)

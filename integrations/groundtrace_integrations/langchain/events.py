@@ -102,13 +102,13 @@ class RunEvents:
             return
         if options.get("inputs") is not None and self.tracer.runs.has_child(run):
             run.cancelled = True  # the stream's steps are still open: its reader left early
-        self.tracer.end(run, _chain_values(run, outputs, options))
+        self.tracer.end(run, _chain_values(run, outputs, options) if _keeps_values(run) else None)
 
     def fail_chain(self, run_id: UUID, error: BaseException, options: Mapping[str, Any]) -> None:
         """Close a chain's span with its error."""
         run = self.tracer.runs.take(run_id)
         if run is not None:
-            self.tracer.end(run, _chain_values(run, None, options), error)
+            self.tracer.end(run, _chain_values(run, None, options) if _keeps_values(run) else None, error)
 
     # --- models
 
@@ -259,8 +259,6 @@ def _chain_kind(name: str, run_type: str | None) -> SpanKind:
 
 
 def _chain_values(run: Run, outputs: Any, options: Mapping[str, Any]) -> Attributes:
-    if not _keeps_values(run):
-        return {}
     settings = run.settings
     attributes = output_attributes(_value(outputs, settings), settings)
     inputs = options.get("inputs")

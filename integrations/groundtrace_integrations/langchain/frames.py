@@ -18,7 +18,7 @@ from opentelemetry.context import Context, attach, create_key, get_current
 from groundtrace.guard import guarded, keep
 from groundtrace.scope import detach_quietly
 from groundtrace.semconv import SpanKind
-from groundtrace_integrations.langchain.runs import Run, current_run
+from groundtrace_integrations.langchain.runs import RUN_KEY, Run
 from groundtrace_integrations.langchain.tracer import RunTracer
 from groundtrace_integrations.patches import Method, Wrap
 from groundtrace_integrations.stepping import stepped
@@ -245,7 +245,7 @@ def entering_step(tracer: RunTracer) -> Wrap:
             if config and tracer.active:
                 try:
                     run = tracer.runs.get(getattr(config.get("callbacks"), "parent_run_id", None))
-                    if run is not None and current_run() is not run:
+                    if run is not None and get_current().get(RUN_KEY) is not run:
                         attach(run.context())
                 except Exception as fault:
                     if not keep("making a step's span current", fault):

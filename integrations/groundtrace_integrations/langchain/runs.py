@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import UUID
 
@@ -38,66 +39,37 @@ MAX_OPEN_RUNS: Final = 4_096
 class Run:
     """One step that is going on: a LangChain run, or a call of an encoder, reranker or store."""
 
-    __slots__ = (
-        "_context",
-        "attributes",
-        "base",
-        "cancelled",
-        "covering",
-        "ended",
-        "error",
-        "fallbacks",
-        "first_token",
-        "instance",
-        "kind",
-        "metadata",
-        "owned",
-        "parent",
-        "plumbing",
-        "prompt_version",
-        "recording",
-        "scores",
-        "settings",
-        "shown",
-        "span",
-        "started_ns",
-    )
+    # Most stay as they are: set here, they cost a run nothing. No slots, which have no such values.
+    owned = True
+    """False when its span is an outer run's."""
+    plumbing = False
+    metadata: Mapping[str, Any] = MappingProxyType({})
+    instance: object = None
+    prompt_version: str | None = None
+    scores: "SeenScores | None" = None
+    started_ns = 0
+    first_token = False
+    fallbacks: int | None = None
+    """How many of a fallback's alternatives were tried; None where the run is none."""
+    cancelled = False
+    ended = False
+    error: BaseException | None = None
+    _context: Context | None = None
 
     def __init__(
-        self,
-        span: Span,
-        kind: SpanKind,
-        settings: TraceSettings,
-        *,
-        parent: "Run | None",
-        base: Context,
-        owned: bool,
+        self, span: Span, kind: SpanKind, settings: TraceSettings, parent: "Run | None", base: Context
     ) -> None:
-        """``base`` is the context it began in; ``owned`` is false when ``span`` is an outer run's."""
+        """``parent`` is the run around it, ``base`` the context it began in."""
         self.span = span
         self.kind = kind
         self.settings = settings
-        self.recording = span.is_recording()
-        self._context: Context | None = None
         self.parent = parent
         self.base = base
-        self.owned = owned
-        self.attributes: Attributes = {}
-        self.plumbing = False
+        self.recording = span.is_recording()
         self.covering = kind in _COVERING
-        self.metadata: Mapping[str, Any] = {}
-        self.instance: object = None
-        self.prompt_version: str | None = None
-        self.scores: SeenScores | None = None
+        self.attributes: Attributes = {}
         # All runs of a trace share it.
         self.shown: ShownDocuments = ShownDocuments() if parent is None else parent.shown
-        self.started_ns = 0
-        self.first_token = False
-        # How many of a fallback's alternatives were tried; None where the run is none.
-        self.fallbacks: int | None = None
-        self.cancelled = False
-        self.ended = False
-        self.error: BaseException | None = None
 
     def add(self, attributes: Attributes) -> None:
         """Keep more attributes for the span; they are set when it ends."""

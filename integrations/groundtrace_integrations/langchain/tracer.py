@@ -71,13 +71,14 @@ class RunTracer(CallTracer):
         around = parent or attached
         settings = self._settings or current_settings()
         if plumbing and around is not None and settings.plumbing == "none":
-            run = Run(around.span, kind, settings, parent=around, base=base, owned=False)
-            run.plumbing, run.metadata = True, around.metadata
+            run = Run(around.span, kind, settings, around, base)
+            run.owned, run.plumbing, run.metadata = False, True, around.metadata
             return run
         # Its attributes are all set at its end, in one go: each call into the span costs.
         span = self._tracer.start_span(name, base)
-        run = Run(span, kind, settings, parent=around, base=base, owned=True)
-        run.plumbing = plumbing and around is not None
+        run = Run(span, kind, settings, around, base)
+        if plumbing and around is not None:
+            run.plumbing = True
         run.started_ns = time.time_ns()
         if metadata:
             run.metadata = metadata
