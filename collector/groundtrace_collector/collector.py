@@ -36,7 +36,10 @@ class Collector:
             every_s=self.config.settle_ms / 1_000,
         )
         self.commits = CommitQueue(
-            self.config, self.store, on_commit=self.settler.touch, on_stored=self.metrics.committed
+            self.config,
+            self.store,
+            on_commit=lambda seq, more_come: self.settler.touch(seq, more_come=more_come),
+            on_stored=self.metrics.committed,
         )
         self.metrics.watch(self)
 

@@ -34,6 +34,7 @@ SYNC_EVERY_S = 10.0
 DRAIN_S = 10.0
 _FIRST_RETRY_S, _LAST_RETRY_S = 0.1, 5.0
 _FRAME_BYTES = 64  # more than our fields take
+_LARGE = 0.25  # of what a commit holds at most: where one is as large, more follow
 _TABLE = "otlp_in"
 _MEMORY_LIMIT = 241  # ClickHouse's code for it, also where all statements together reached theirs
 
@@ -72,7 +73,7 @@ class CommitQueue:
         config: CollectorConfig,
         store: Store,
         *,
-        on_commit: Callable[[int], None] = lambda _seq: None,
+        on_commit: Callable[[int, bool], None] = lambda _seq, _more: None,
         on_stored: Callable[[int, float], None] = lambda _size, _seconds: None,
     ) -> None:
         self._config = config
@@ -249,7 +250,9 @@ class CommitQueue:
             return
         self._took_s = time.perf_counter() - began
         self._on_stored(sum(len(waiting.body) for waiting in batch), self._took_s)
-        self._remember(segment, [waiting.digest for waiting in batch])
+        size = sum(waiting.size for waiting in batch)
+        more_come = size + self._waiting_bytes >= self._config.commit_bytes * _LARGE
+        self._remember(segment, [waiting.digest for waiting in batch], more_come=more_come)
         for waiting in batch:
             if not waiting.done.done():
                 waiting.done.set_result(None)
@@ -309,10 +312,10 @@ class CommitQueue:
         else:
             logger.error("A request that the store cannot decode was put aside as %s: %s", name, error)
 
-    def _remember(self, segment: Segment, digests: list[bytes]) -> None:
+    def _remember(self, segment: Segment, digests: list[bytes], *, more_come: bool = False) -> None:
         self._recent.add(digests)
         self._stored.append(_Stored(segment, digests))
-        self._on_commit(segment.seq)
+        self._on_commit(segment.seq, more_come)
 
     async def _replay(self) -> None:
         """Store what an earlier process left; what it stored already, the store's tokens tell apart."""

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import re
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,7 +22,8 @@ logger = logging.getLogger(__name__)
 
 RETRY_S = 1.0
 LOOK_EVERY_S = 5.0
-COMMITS_AT_ONCE = 5  # bounds the memory of one settling to some five commits' spans
+COMMITS_AT_ONCE = 6  # bounds the memory of one settling to some six commits' spans
+MOST_RESTS = 5  # what a trace waits at most while much comes, in times of `every_s`
 OVERLAP_US = 60_000_000
 _PACKAGE = "groundtrace_collector.store"
 _PRICED = "{price_model:"  # what a statement binds that needs the prices of the spans' models
@@ -46,6 +48,7 @@ class Settler:
         self._every_s = every_s
         self._pending: list[int] = []
         self._settled: dict[int, None] = {}
+        self._more_come = False
         self._touched = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -59,9 +62,10 @@ class Settler:
         self._idle.clear()
         self._task = asyncio.create_task(self._run(), name="settle")
 
-    def touch(self, seq: int) -> None:
-        """A commit of this process is stored."""
+    def touch(self, seq: int, *, more_come: bool = False) -> None:
+        """A commit of this process is stored, and large ones follow it or not."""
         self._pending.append(seq)
+        self._more_come = more_come
         self._idle.clear()
         self._touched.set()
 
@@ -99,13 +103,26 @@ class Settler:
                 looked_at = began
                 await self._try_look()
             if self._pending:
+                await self._gather()
+                began = loop.time()
                 # A settling costs much before it settles anything: where commits queue for it, they are fewer.
                 share = 6 if len(self._pending) > 1 else 3
                 await self._settle_some()
-                if len(self._pending) > self._at_once:
-                    continue  # small commits come faster than one settling takes them: no rest before they are few
+                if len(self._pending) > self._at_once or self._more_come:
+                    continue  # they come faster than one settling takes them, or gather before the next one
                 took_s = loop.time() - began
-                await self._pause(max(self._every_s - took_s, min(share * took_s, 5 * self._every_s)))
+                await self._pause(
+                    max(self._every_s - took_s, min(share * took_s, MOST_RESTS * self._every_s))
+                )
+
+    async def _gather(self) -> None:
+        """Wait while large commits follow each other: a settling costs much before it settles anything."""
+        until = time.monotonic() + MOST_RESTS * self._every_s
+        while self._more_come and len(self._pending) < self._at_once and time.monotonic() < until:
+            had = len(self._pending)
+            await self._pause(self._every_s)
+            if len(self._pending) == had or self._closing.is_set():
+                return
 
     async def _pause(self, seconds: float) -> None:
         """Wait, but not on the way out: a stop settles what is left at once."""

@@ -127,7 +127,7 @@ async def test_segments_that_a_killed_process_left_are_stored_once(
         segment.write_bytes(content)
 
     seen: list[int] = []
-    second = CommitQueue(config, store, on_commit=seen.append)
+    second = CommitQueue(config, store, on_commit=lambda seq, _more: seen.append(seq))
     second.start()
     await second.ready.wait()
     await second.close()

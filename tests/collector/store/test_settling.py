@@ -553,6 +553,35 @@ async def test_there_is_no_rest_while_more_commits_wait_than_one_settling_takes(
     assert await store.query("SELECT count() AS n FROM traces FINAL") == [{"n": 3}]
 
 
+async def test_large_commits_that_follow_each_other_gather_before_they_are_settled(
+    store: Store, tmp_path: Path
+) -> None:
+    settler = Settler(store, record=tmp_path / "settled", prices=PriceBook(), every_s=0.2)
+    settler.touch(1, more_come=True)
+    began = time.monotonic()
+    waits = asyncio.create_task(settler._gather())
+
+    await asyncio.sleep(0.1)
+    settler.touch(2, more_come=True)
+    await waits
+
+    assert time.monotonic() - began >= 0.4, "it waited until none had come for a while"
+
+
+@pytest.mark.parametrize(
+    ("commits", "more_come"), [pytest.param(1, False, id="small"), pytest.param(2, True, id="enough")]
+)
+async def test_a_settling_waits_for_no_more_commits(
+    store: Store, tmp_path: Path, *, commits: int, more_come: bool
+) -> None:
+    settler = Settler(store, record=tmp_path / "settled", prices=PriceBook(), every_s=600)
+    settler._at_once = 2
+    for seq in range(commits):
+        settler.touch(seq, more_come=more_come)
+
+    await asyncio.wait_for(settler._gather(), timeout=5)
+
+
 async def test_a_commit_that_cannot_be_settled_holds_up_no_other(
     send: Send, collector: Collector, now_ns: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
