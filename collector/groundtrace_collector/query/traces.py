@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 TraceDetail = dict[str, Any]
 """The listed fields, and `spans`, `documents`, `evaluations`, `feedback`, `gold_document_ids`."""
 
-# Reads of many rows for a few: a second thread costs more than it saves.
-_ONE_THREAD = {"max_threads": 1}
+# Reads of many rows for a few: a second thread costs more than it saves, and the same columns are asked for again.
+_MANY_ROWS = {"max_threads": 1, "use_uncompressed_cache": 1}
 # Reads of some traces by their ids: their statements say what to read first, the indexes where it lies, and
 # planning them costs more than reading. Parts that the indexes leave out are left before any column is opened.
-_FEW_ROWS = {**_ONE_THREAD, "query_plan_enable_optimizations": 0, "use_skip_indexes_on_data_read": 0}
+_FEW_ROWS = {"max_threads": 1, "query_plan_enable_optimizations": 0, "use_skip_indexes_on_data_read": 0}
 _MINUTE_NS = 60_000_000_000
 
 
@@ -72,7 +72,7 @@ async def count_traces(store: Store, query: TraceQuery) -> dict[str, int]:
     """`{"traces", "spans"}` of the traces that match; limit, cursor and order do not matter."""
     selection = await selection_of(store, query.filter)
     sql = statement(__package__, "traces_count").replace("CONDITION", selection.sql)
-    (row,) = await store.query(sql, selection.parameters)
+    (row,) = await store.query(sql, selection.parameters, settings=_MANY_ROWS)
     return {"traces": int(row["Traces"]), "spans": int(row["Spans"])}
 
 
@@ -199,7 +199,7 @@ async def _candidates_in(
         .replace("CONDITION", selection.sql)
     )
     parameters = {**selection.parameters, **values, "candidates": count, "window_s": window[1]}
-    return await store.query(sql, parameters, settings=_ONE_THREAD)
+    return await store.query(sql, parameters, settings=_MANY_ROWS)
 
 
 async def _newest(

@@ -275,7 +275,8 @@ class _Compiler:
     def _side_table(self, name: str, test: str) -> str:
         """The traces with a row in a span-level table that passes ``test``."""
         self.parameters.update(self.scope.parameters())
-        return f"((Project, TraceId) IN ({statement(__package__, name).strip()} AND ({test})))"
+        rows = statement(__package__, name).replace("TEST", test).strip()
+        return f"((Project, TraceId) IN ({rows}))"
 
     # --- one comparison ------------------------------------------------------------------------------------
 
