@@ -60,6 +60,8 @@ def _begin(tracer: RunTracer, cache: Any, args: tuple[Any, ...], kwargs: dict[st
     if looking is not None and looking.cache is cache:
         return None  # a super() call, or the async form on its way through the sync one
     run = tracer.begin_step(SpanKind.CHAIN, cache, around)
+    if run is None:
+        return None
     run.instance = Lookup(cache)
     run.covering = True
     prompt = argument(args, kwargs, 0, "prompt")

@@ -55,6 +55,8 @@ def _begin(
     documents = list(documents) if isinstance(documents, list | tuple) else []
     query = argument(args, kwargs, 1, "query")
     run = tracer.begin_step(SpanKind.RERANKER, instance, around)
+    if run is None:
+        return None
     run.instance = _Reranking(instance, documents)
     if not run.recording:
         return run

@@ -57,7 +57,7 @@ def _begin(tracer: RunTracer, instance: object, texts: Sequence[Any]) -> Run | N
         _name_model(around, instance)
         return None
     run = tracer.begin_step(SpanKind.EMBEDDING, instance, around)
-    if run.recording:
+    if run is not None and run.recording:
         _name_model(run, instance)
         run.add(text_attributes(texts, run.settings))
         run.instance = instance

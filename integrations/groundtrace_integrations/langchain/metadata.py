@@ -88,8 +88,8 @@ def tag_attributes(run: Run, tags: Sequence[str]) -> Attributes:
     """The app's tags, on the outermost run; the number of a retry, on the run that is one."""
     attributes: Attributes = {}
     for tag in tags:
-        if tag.startswith(_RETRY_TAG) and tag[len(_RETRY_TAG) :].isdigit():
-            attributes[semconv.RETRY_ATTEMPT] = int(tag[len(_RETRY_TAG) :])
+        if _RETRY_TAG in tag and (attempt := tag.removeprefix(_RETRY_TAG)).isdigit():
+            attributes[semconv.RETRY_ATTEMPT] = int(attempt)
     if run.parent is None:
         given = run.attributes.get(semconv.TAG_TAGS, ())
         known = tuple(given) if isinstance(given, list | tuple) else ()

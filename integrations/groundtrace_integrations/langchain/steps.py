@@ -108,7 +108,7 @@ def _begun(
     tracer: RunTracer, begin: Begin, instance: object, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Run | None:
     try:
-        return None if tracer.off else begin(instance, args, kwargs)
+        return begin(instance, args, kwargs) if tracer.active else None
     except Exception as fault:
         if not keep("starting a step's span", fault):
             raise

@@ -46,7 +46,10 @@ def _search(tracer: RunTracer, *, relevance: bool) -> Wrap:
             _note(store, _whole(argument(args, kwargs, 1, "k")) or default_k, found, relevance=relevance)
 
         def begin(store: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Run | None:
-            return _begin(tracer, store, argument(args, kwargs, 0, "query"))
+            around = current_run()
+            if around is not None and (around.kind in _NOT_RETRIEVING or lookup_of(around) is not None):
+                return None
+            return _begin(tracer, store, argument(args, kwargs, 0, "query"), around)
 
         def describe(run: Run, found: object) -> Attributes:
             return retrieved_attributes(_documents(found), run)
@@ -56,12 +59,9 @@ def _search(tracer: RunTracer, *, relevance: bool) -> Wrap:
     return wrap
 
 
-def _begin(tracer: RunTracer, store: object, query: object) -> Run | None:
-    around = current_run()
-    if around is not None and (around.kind in _NOT_RETRIEVING or lookup_of(around) is not None):
-        return None
+def _begin(tracer: RunTracer, store: object, query: object, around: Run | None) -> Run | None:
     run = tracer.begin_step(SpanKind.RETRIEVER, store, around)
-    if run.recording and isinstance(query, str):
+    if run is not None and run.recording and isinstance(query, str):
         run.add(input_attributes(query, run.settings))
     return run
 

@@ -90,8 +90,10 @@ class RunTracer(CallTracer):
                 run.attributes[semconv.FALLBACK] = True
         return run
 
-    def begin_step(self, kind: SpanKind, instance: object, around: Run | None) -> Run:
-        """Start the span of a call that LangChain has no run for; it is named for the object's class."""
+    def begin_step(self, kind: SpanKind, instance: object, around: Run | None) -> Run | None:
+        """Start the span of a call that LangChain has no run for, named for the object's class; None while off."""
+        if self.off:
+            return None
         metadata = around.metadata if around is not None else None
         return self.begin(kind, type(instance).__name__, parent=around, metadata=metadata)
 
