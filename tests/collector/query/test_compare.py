@@ -72,6 +72,27 @@ async def test_the_traces_of_a_query_are_averaged_on_each_side(store: Store) -> 
     assert (found["base"]["value"], found["base"]["n"]) == (pytest.approx((19 * 10 + 20) / 20), 20)
 
 
+@pytest.mark.parametrize("cohort", [None, "metadata.team"])
+async def test_traces_without_a_query_are_no_pair(store: Store, cohort: str | None) -> None:
+    one, other = {"TokensPrompt": 10}, {"TokensPrompt": 20}
+    rows = [row for n in range(20) for row in _pair(n, one, other, Metadata={"team": "a"})]
+    rows += [
+        trace(f"{side}-silent", Encoder=side, QueryHash=0, TokensPrompt=500, Metadata={"team": "b"})
+        for side in ("old", "new")
+    ]
+    await store.insert("traces", rows)
+
+    found = await _compare(store, "traces,tokens_prompt", cohort=cohort)
+
+    whole = found["*"]["tokens_prompt"]
+    assert (whole["paired"], whole["difference"]["n"], whole["base"]["value"]) == (True, 20, 10)
+    assert [found["*"]["traces"][side]["value"] for side in ("base", "candidate")] == [21, 21]
+    if cohort:
+        assert list(found) == ["*", "a", "b"]
+        alone = found["b"]["tokens_prompt"]
+        assert (alone["paired"], alone["base"]["value"]) == (False, 500)
+
+
 async def test_rows_of_a_dataset_are_paired_whatever_their_query(store: Store) -> None:
     rows = [
         trace(
