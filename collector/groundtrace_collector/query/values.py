@@ -10,9 +10,10 @@ from groundtrace_collector.query.where import (
     JOIN_KEY,
     JOIN_KEY_OF_TEXT,
     Scope,
+    bits_in,
     resolved_rows,
     said_in,
-    score_in,
+    score_of,
     trace_scores,
 )
 from groundtrace_collector.store.sql import statement
@@ -95,7 +96,8 @@ class _Joins:
         self._scope = scope
         self._aliases: dict[tuple[str, str], str] = {}
         self._sql: list[str] = []
-        self._simple: list[str] = []
+        self._names: list[str] = []
+        self._simple: dict[str, str] = {}
         self.parameters: dict[str, object] = {}
 
     @property
@@ -107,11 +109,7 @@ class _Joins:
         """The joins to rows that have a JoinKey."""
         if not self._simple:
             return "\n".join(self._sql)
-        newest = (
-            f"maxIf(Newness, Name = {{scored_names:Array(String)}}[{place}]) AS n{place}"
-            for place, _ in enumerate(self._simple, start=1)
-        )
-        rows = trace_scores(", ".join(newest), "scored_names", self._scope)
+        rows = trace_scores(", ".join(self._simple.values()), "scored_names", self._scope)
         return "\n".join([f"LEFT ANY JOIN ({rows}) AS scored ON trace.JoinKey = scored.Trace", *self._sql])
 
     def value(self, index: int, metric: Metric) -> str:
@@ -132,11 +130,21 @@ class _Joins:
     def _simple_value(self, metric: Metric) -> str:
         """Of a simple score, from the number that its newest row is."""
         name = str(metric.score)
-        if name not in self._simple:
-            self._simple.append(name)
-            self.parameters["scored_names"] = self._simple
-        newest = f"scored.n{self._simple.index(name) + 1}"
-        value = metric.value.replace("joined.Score", score_in(newest)).replace("joined.Said", said_in(newest))
+        if name not in self._names:
+            self._names.append(name)
+            self.parameters["scored_names"] = self._names
+        place = self._names.index(name) + 1
+        newest = f"maxIf(Newness, Name = {{scored_names:Array(String)}}[{place}])"
+        # What is joined is as narrow as may be, and 0 where there is no row.
+        parts = {
+            "joined.Score": (f"score{place}", bits_in(newest), score_of(f"scored.score{place}")),
+            "joined.Said": (f"said{place}", said_in(newest), f"scored.said{place}"),
+        }
+        value = metric.value
+        for word, (column, kept, read) in parts.items():
+            if word in value:
+                self._simple[column] = f"{kept} AS {column}"
+                value = value.replace(word, read)
         return f"toFloat64({value})"
 
     def _alias(self, kind: str, name: str) -> str:

@@ -110,7 +110,7 @@ def trace_scores(values: str, parameter: str, scope: Scope) -> str:
     """SQL of ``values`` by Trace, its JOIN_KEY, for simple scores only.
 
     ``parameter`` is bound to the list of their names. ``values`` are aggregates over Name, Word (its label) and
-    Newness, which `score_in` and `said_in` read.
+    Newness, which `bits_in` and `said_in` read.
     """
     projects, everywhere = scope.origins.projects, "1"
     if scope.project is not None:
@@ -147,9 +147,14 @@ def _newness(origins: ScoreOrigins) -> str:
     return f"if(Newest = 0, 0, Newest + bitShiftLeft(toUInt128({rank}), 119))"
 
 
-def score_in(newness: str) -> str:
-    """SQL of the score, or null, in the number that `Newest` in `scores` is, or its maximum, or 0 for no row."""
-    number = f"reinterpretAsFloat64(bitNot(toUInt64({newness})))"
+def bits_in(newness: str) -> str:
+    """SQL of the score's bits, inverted, in the number that `Newest` in `scores` is, or its maximum; 0 for no score."""
+    return f"toUInt64({newness})"
+
+
+def score_of(bits: str) -> str:
+    """SQL of the score, or null, from `bits_in`."""
+    number = f"reinterpretAsFloat64(bitNot({bits}))"
     return f"if(isNaN({number}), NULL, {number})"
 
 
@@ -234,7 +239,7 @@ class _Compiler:
     def _simple_score(self, node: Comparison, *, text: bool) -> str:
         values = "argMax(Word, Newness) AS Label" if text else "max(Newness) AS Last"
         rows = trace_scores(values, self._parameter([node.key]), self.scope)
-        columns = "Label" if text else f"{score_in('Last')} AS Score, {said_in('Last')} AS Said"
+        columns = "Label" if text else f"{score_of(bits_in('Last'))} AS Score, {said_in('Last')} AS Said"
         return f"SELECT Trace, {columns} FROM ({rows})"  # noqa: S608
 
     # --- any-span fields: the negation means none ----------------------------------------------------------
