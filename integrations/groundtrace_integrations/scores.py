@@ -11,12 +11,14 @@ def number(value: object) -> float | None:
 
     >>> number(float("nan"))
     """
-    if value is None or isinstance(value, bool | str | bytes):
-        return None
-    try:
-        figure = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return None
+    figure = value
+    if type(figure) is not float:
+        if value is None or isinstance(value, (bool, str, bytes)):
+            return None
+        try:
+            figure = float(value)  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            return None
     return figure if figure - figure == 0 else None
 
 
@@ -28,8 +30,10 @@ def sense_by_order(scores: Sequence[float]) -> str | None:
     >>> sense_by_order([0.9, 0.9, 0.2])
     'similarity'
     """
-    falling = any(one > other for one, other in pairwise(scores))
-    rising = any(one < other for one, other in pairwise(scores))
+    falling = rising = False
+    for one, other in pairwise(scores):
+        falling = falling or one > other
+        rising = rising or one < other
     if falling == rising:
         return None
     return semconv.SCORE_SENSE_SIMILARITY if falling else semconv.SCORE_SENSE_DISTANCE

@@ -52,7 +52,7 @@ def _encoders(max_chars: int) -> tuple[Callable[[object], str], ...]:
 
 
 def _shortened(value: object) -> object:
-    if isinstance(value, list | tuple) and len(value) > _MAX_ITEMS:
+    if isinstance(value, (list, tuple)) and len(value) > _MAX_ITEMS:
         return [*value[:_MAX_ITEMS], f"… {len(value) - _MAX_ITEMS} more"]
     return value
 

@@ -13,27 +13,25 @@ def vector_shape(value: object) -> tuple[int, int] | None:
     Understood: a list of numbers, a list of vectors, arrays and tensors of one or two dimensions. Only
     the first vector is looked at.
     """
+    if isinstance(value, (list, tuple)):
+        if is_one_vector(value):
+            return 1, len(value)
+        return (len(value), len(value[0])) if value and is_one_vector(value[0]) else None
     shape = getattr(value, "shape", None)
-    if shape is not None:
-        sizes = tuple(int(size) for size in shape)
-        if len(sizes) == 1:
-            return 1, sizes[0]
-        return (sizes[0], sizes[1]) if len(sizes) == 2 else None
-    if is_one_vector(value):
-        return 1, len(value)  # type: ignore[arg-type] # a list, tuple or array
-    if not isinstance(value, list | tuple) or not value or not is_one_vector(value[0]):
-        return None
-    return len(value), len(value[0])
+    if shape is None:
+        return (1, len(value)) if isinstance(value, array) else None
+    sizes = tuple(int(size) for size in shape)
+    if len(sizes) == 1:
+        return 1, sizes[0]
+    return (sizes[0], sizes[1]) if len(sizes) == 2 else None
 
 
 def is_one_vector(value: object) -> bool:
     """Whether ``value`` is a vector, not a list or matrix of several."""
-    shape = getattr(value, "shape", None)
-    if shape is not None:
-        return len(shape) == 1
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return bool(value) and _is_number(value[0])
-    return isinstance(value, array)
+    shape = getattr(value, "shape", None)
+    return isinstance(value, array) if shape is None else len(shape) == 1
 
 
 def floats(vector: Any) -> Sequence[float]:
@@ -54,7 +52,7 @@ def norm(vector: Any) -> float:
 
 def _plain(vector: Any) -> Sequence[Any]:
     # What math takes as it is: no copy for the commonest case, a list of floats, and one for arrays.
-    if isinstance(vector, list | tuple | array):
+    if isinstance(vector, (list, tuple, array)):
         return vector
     to_list = getattr(vector, "tolist", None)
     return to_list() if callable(to_list) else floats(vector)
@@ -62,6 +60,8 @@ def _plain(vector: Any) -> Sequence[Any]:
 
 def at_hand(value: object) -> bool:
     """Whether reading the numbers is cheap: not on a graphics card, which it would stall, and not sparse."""
+    if isinstance(value, (list, tuple, array)):
+        return True
     device = str(getattr(value, "device", "cpu"))
     return device == "cpu" and getattr(value, "is_sparse", False) is not True
 

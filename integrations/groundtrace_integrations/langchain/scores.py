@@ -61,7 +61,7 @@ def _same(one: "Document", other: "Document") -> bool:
 
 def scored_pairs(found: object) -> list[tuple[Any, float]]:
     """Return the (document, score) pairs of a search's result; none when it has another shape."""
-    if not isinstance(found, list | tuple) or not found or not isinstance(found[0], tuple):
+    if not isinstance(found, (list, tuple)) or not found or not isinstance(found[0], tuple):
         return []
     return [
         (item[0], score)
