@@ -44,11 +44,7 @@ def _inner(instance: object, keys: tuple[str, ...]) -> str | None:
 
 
 def _text(instance: object, names: tuple[str, ...]) -> str | None:
-    own = getattr(instance, "__dict__", ())
-    cls: Any = type(instance)
     for name in names:
-        if name not in own and not _on_class(cls, name):
-            continue
         value = _get(instance, name)
         if isinstance(value, str) and value:
             return value

@@ -34,6 +34,7 @@ SYNC_EVERY_S = 10.0
 DRAIN_S = 10.0
 _FIRST_RETRY_S, _LAST_RETRY_S = 0.1, 5.0
 _FRAME_BYTES = 64  # more than our fields take
+_MOST_GATHER_S = 0.5
 _LARGE = 0.25  # of what a commit holds at most: where one is as large, more follow
 _TABLE = "otlp_in"
 _MEMORY_LIMIT = 241  # ClickHouse's code for it, also where all statements together reached theirs
@@ -194,12 +195,12 @@ class CommitQueue:
         """Wait for company, and longer while some is on its way: a commit costs much before it stores anything.
 
         Senders that were just answered send again at once. So it waits for the bodies that are being read, but no
-        longer than half of what the last commit took.
+        longer than half of what the last commit took; one that an outage held up tells nothing.
         """
         if self._has_room():
             await asyncio.sleep(self._config.linger_ms / 1_000)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._gathered.wait(), timeout=self._took_s / 2)
+            await asyncio.wait_for(self._gathered.wait(), timeout=min(self._took_s / 2, _MOST_GATHER_S))
 
     def _has_room(self) -> bool:
         return self._waiting_bytes < self._config.commit_bytes and not self._closing

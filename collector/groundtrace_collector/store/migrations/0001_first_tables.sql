@@ -17,7 +17,8 @@ CREATE TABLE IF NOT EXISTS otel_traces
     ScopeName String CODEC(ZSTD(1)),
     ScopeVersion String CODEC(ZSTD(1)),
     -- Most of a store. A RAG app repeats its documents in prompt after prompt: blocks of a megabyte find them
-    -- again. Larger ones take a hundredth off, and one trace a tenth longer to read. ZSTD(3) would take a fifth off, and an eighth more of all the time that a span takes.
+    -- again. Larger ones take a hundredth off, and one trace a tenth longer to read. ZSTD(3) would take a fifth
+    -- off, and an eighth more of all the time that a span takes.
     SpanAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1))
         SETTINGS (min_compress_block_size = 524288, max_compress_block_size = 1048576),
     Duration UInt64 CODEC(T64, ZSTD(1)),
