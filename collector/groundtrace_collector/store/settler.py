@@ -108,12 +108,12 @@ class Settler:
                 # A settling costs much before it settles anything: where commits queue for it, they are fewer.
                 share = 6 if len(self._pending) > 1 else 3
                 await self._settle_some()
-                if len(self._pending) > self._at_once or self._more_come:
-                    continue  # they come faster than one settling takes them, or gather before the next one
+                if len(self._pending) > self._at_once:
+                    continue  # small commits come faster than one settling takes them: no rest before they are few
                 took_s = loop.time() - began
-                await self._pause(
-                    max(self._every_s - took_s, min(share * took_s, MOST_RESTS * self._every_s))
-                )
+                # Large ones gather before the next settling: that is rest enough.
+                rest_s = 0.0 if self._more_come else min(share * took_s, MOST_RESTS * self._every_s)
+                await self._pause(max(self._every_s - took_s, rest_s))
 
     async def _gather(self) -> None:
         """Wait while large commits follow each other: a settling costs much before it settles anything."""
