@@ -173,6 +173,18 @@ class AsyncClient:
             )
         )
 
+    async def saved_cohorts(self) -> Answer:
+        """Names for where-expressions: ``{"saved": [{"name", "expression", "created_at"}]}``."""
+        return await self._answer(calls.get(calls.SAVED_COHORTS))
+
+    async def save_cohort(self, name: str, expression: str) -> Answer:
+        """Save a where-expression under a name, in place of what had it: ``{"name", "expression", "created_at"}``."""
+        return await self._answer(calls.post(calls.SAVED_COHORTS, {"name": name, "expression": expression}))
+
+    async def forget_cohort(self, name: str) -> Answer:
+        """Remove a saved cohort: ``{"removed": name}``."""
+        return await self._answer(calls.delete(calls.saved_cohort(name)))
+
     async def compare(
         self,
         *,

@@ -17,6 +17,7 @@ Time = str | datetime
 
 Answer = dict[str, Any]
 
+SAVED_COHORTS: Final = "/api/v1/cohorts/saved"
 _MESSAGE_CHARS: Final = 300
 _BATCH_ROWS: Final = 500
 _BATCH_BYTES: Final = 1_000_000
@@ -68,6 +69,11 @@ def feedback(trace_id: str, name: str, value: float | str, comment: str | None) 
     if comment is not None:
         body["comment"] = comment
     return post("/api/v1/feedback", body)
+
+
+def saved_cohort(name: str) -> str:
+    """The path of a saved cohort."""
+    return f"{SAVED_COHORTS}/{quote(name, safe='')}"
 
 
 def dataset(name: str, part: str) -> str:

@@ -170,6 +170,18 @@ class Client:
             )
         )
 
+    def saved_cohorts(self) -> Answer:
+        """Names for where-expressions: ``{"saved": [{"name", "expression", "created_at"}]}``."""
+        return self._answer(calls.get(calls.SAVED_COHORTS))
+
+    def save_cohort(self, name: str, expression: str) -> Answer:
+        """Save a where-expression under a name, in place of what had it: ``{"name", "expression", "created_at"}``."""
+        return self._answer(calls.post(calls.SAVED_COHORTS, {"name": name, "expression": expression}))
+
+    def forget_cohort(self, name: str) -> Answer:
+        """Remove a saved cohort: ``{"removed": name}``."""
+        return self._answer(calls.delete(calls.saved_cohort(name)))
+
     def compare(
         self,
         *,

@@ -98,6 +98,7 @@ def test_iter_traces_follows_the_cursor(otlp: StubCollector, client: Client) -> 
         pytest.param(
             lambda c: c.scores(name="groundedness"), "/api/v1/scores", {"name": ["groundedness"]}, id="scores"
         ),
+        pytest.param(lambda c: c.saved_cohorts(), "/api/v1/cohorts/saved", {}, id="saved-cohorts"),
         pytest.param(
             lambda c: c.get("/api/v1/jobs", {"state": "active", "limit": None}),
             "/api/v1/jobs",
@@ -130,6 +131,12 @@ def test_reads_ask_the_right_place(
             "/api/v1/feedback",
             {"trace_id": "t", "name": "thumbs", "value": -1, "comment": "wrong"},
             id="feedback",
+        ),
+        pytest.param(
+            lambda c: c.save_cohort("german", "metadata.language = 'de'"),
+            "/api/v1/cohorts/saved",
+            {"name": "german", "expression": "metadata.language = 'de'"},
+            id="cohort",
         ),
         pytest.param(lambda c: c.sql("SELECT 1"), "/api/v1/sql", {"sql": "SELECT 1"}, id="sql"),
     ],

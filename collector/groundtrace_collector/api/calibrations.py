@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from groundtrace_collector.access.caller import Called
-from groundtrace_collector.api.parameters import Where
+from groundtrace_collector.api.parameters import SavedCohort, Where
 from groundtrace_collector.calibrations.book import Book
 from groundtrace_collector.calibrations.first_runs import FirstRuns, first_runs
 from groundtrace_collector.calibrations.labelled import labelled_scores
@@ -33,6 +33,7 @@ class CalibrationIn(BaseModel, extra="forbid"):
         "platt", description="A logistic curve, or any rising map, which wants about a thousand labels."
     )
     where: str | None = Field(None, description="A where-expression: only these traces.")
+    cohort: str | None = Field(None, description="The name of a saved cohort: only its traces.")
     since: str | None = Field(None, description=f"Scores made at or after this: {TIME_HELP}.")
     until: str | None = Field(None, description=f"Scores made before this: {TIME_HELP}.")
     project: str | None = Field(
@@ -62,12 +63,21 @@ async def first(
     name: str,
     version: str,
     where: Where = None,
+    cohort: SavedCohort = None,
     since: Annotated[str | None, Query(description=f"Scores made at or after this: {TIME_HELP}.")] = None,
     until: Annotated[str | None, Query(description=f"Scores made before this: {TIME_HELP}.")] = None,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
 ) -> FirstRuns:
     """Cases that an evaluator has scored in this version, with the score, to ask it again."""
-    query = VerdictQuery(name=name, where=where, since=since, until=until, project=caller.project)
+    query = VerdictQuery(
+        name=name,
+        where=where,
+        cohort=cohort,
+        since=since,
+        until=until,
+        project=caller.project,
+        cohorts_of=caller.project,
+    )
     calibrations = await book_of(request).read()
     store = collector_of(request).store
     return await first_runs(store, query, version=version, limit=limit, calibrations=calibrations)
@@ -82,7 +92,13 @@ async def add(request: Request, body: CalibrationIn, caller: Called) -> dict[str
     """
     project = caller.project_of(body.project)
     query = VerdictQuery(
-        name=body.name, where=body.where, since=body.since, until=body.until, project=project
+        name=body.name,
+        where=body.where,
+        cohort=body.cohort,
+        since=body.since,
+        until=body.until,
+        project=project,
+        cohorts_of=caller.project,
     )
     found = await labelled_scores(collector_of(request).store, query, labels=body.labels)
     if not found.pairs:

@@ -31,6 +31,7 @@ from groundtrace_collector.jobs.protocol import (
     RunStatus,
 )
 from groundtrace_collector.jobs.report import describe, job_reports
+from groundtrace_collector.query.saved import saved_expression
 from groundtrace_collector.query.times import parse_time
 from groundtrace_collector.state import collector_of
 
@@ -62,11 +63,18 @@ async def list_jobs(
 
 
 @router.post("")
-async def change_job(change: JobChange, dispatcher: Dispatching, caller: Called) -> dict[str, Any]:
-    """Create a job, or replace what is given of one: conditions, evaluators, or state (paused, removed)."""
+async def change_job(
+    change: JobChange, request: Request, dispatcher: Dispatching, caller: Called
+) -> dict[str, Any]:
+    """Create a job, or replace what is given of one: conditions, evaluators, or state (paused, removed).
+
+    `cohort` is the name of a saved cohort of the caller's project, else of none; it is looked up at each look.
+    """
     change = change_within(change, caller.project_of(change.project)) if caller.project else change
     cursor = dispatcher.new_job_cursor()
     now = datetime.now(UTC)
+    if change.cohort:
+        await saved_expression(collector_of(request).store, change.cohort, project=caller.project)
     return describe(
         await dispatcher.save(
             change.name,
@@ -76,6 +84,7 @@ async def change_job(change: JobChange, dispatcher: Dispatching, caller: Called)
                 cursor=cursor,
                 now=now,
                 offered=dispatcher.offered(),
+                cohorts_of=caller.project,
             ),
         )
     )
@@ -135,7 +144,8 @@ async def _scope(asked: RunRequest, dispatcher: Dispatcher, caller: Caller) -> S
             "job_not_found",
             f"there is no job {asked.job!r}; `groundtrace jobs list` shows those there are",
         )
-    given = asked.model_dump(include={"evaluators", "where", "sample", "always"})
+    given = asked.model_dump(include={"evaluators", "where", "cohort", "sample", "always"})
+    given["cohorts_of"] = caller.project
     given["project"] = caller.project_of(asked.project)
     try:
         scope = Scope.model_validate(given)

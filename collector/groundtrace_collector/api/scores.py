@@ -56,6 +56,7 @@ async def list_(
         limit=limit,
         cursor=cursor,
         project=caller.project,
+        cohorts_of=caller.project,
     )
     answer = await list_scores(collector_of(request).store, query)
     calibrations = await book_of(request).read()

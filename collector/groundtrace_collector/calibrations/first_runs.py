@@ -43,7 +43,7 @@ async def first_runs(
     store: Store, query: VerdictQuery, *, version: str, limit: int, calibrations: Calibrations
 ) -> FirstRuns:
     """Up to ``limit`` cases of the scores ``query.name`` in this version whose inputs are still what they were."""
-    where, parameters = condition(query)
+    where, parameters = await condition(store, query)
     rows = await store.query(
         statement(__package__, "first_runs").replace("CONDITION", where),
         {**parameters, "version": version, "rows": limit},

@@ -43,7 +43,7 @@ async def labelled_scores(store: Store, query: VerdictQuery, *, labels: str) -> 
     anything else.
     """
     source, name = _source(labels, query.name or "")
-    where, parameters = condition(query)
+    where, parameters = await condition(store, query)
     text = statement(__package__, "labelled_scores").replace("CONDITION", where)
     rows = await store.query(
         text.replace("LABELS", statement(__package__, source)),

@@ -1,4 +1,4 @@
-"""`groundtrace cohorts`: metrics for each value of a dimension."""
+"""`groundtrace cohorts`: metrics for each value of a dimension; names for where-expressions."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option(
     "--by",
-    required=True,
     metavar="DIMENSION",
     help="A field such as encoder, metadata.KEY, language, query_length, day or hour; several with commas.",
 )
 @click.option(
     "--metrics",
-    required=True,
     metavar="NAMES",
     help="Separated by commas: traces,p99_ms,fail_rate:groundedness.",
 )
 @reading.filters
-@click.option("--cohort", metavar="NAME", help="Only the traces of a saved cohort.")
+@reading.cohort
 @click.option("--limit", type=int, help="Cohorts, the largest first. [200]")
 @reading.reads
+@click.pass_context
 def command(
-    by: str,
-    metrics: str,
+    context: click.Context,
+    /,
+    by: str | None,
+    metrics: str | None,
     where: str | None,
     since: str | None,
     until: str | None,
@@ -41,10 +42,19 @@ def command(
     *,
     as_json: bool,
 ) -> None:
-    """Show metrics for each value of a dimension, with 95 % intervals.
+    """Show metrics for each value of a dimension, with 95 % intervals; or save cohorts by name.
 
-    A cohort with fewer than 20 traces that a metric applies to says `insufficient data` before what was found.
+    --by and --metrics are needed. A cohort with fewer than 20 traces that a metric applies to says
+    `insufficient data` before what was found.
     """
+    given = (by, metrics, where, since, until, cohort, limit, url, as_json or None)
+    if context.invoked_subcommand is not None:
+        if any(value is not None for value in given):
+            raise click.UsageError(f"options of {context.invoked_subcommand} go after it")
+        return
+    for option, value in (("--by", by), ("--metrics", metrics)):
+        if value is None:
+            raise click.UsageError(f"Missing option '{option}'.")
     params = {
         "by": by,
         "metrics": metrics,
@@ -75,3 +85,46 @@ def _cell(name: str, value: Mapping[str, Any]) -> str:
         return table.interval(value)
     found = "" if value["value"] is None else f"{table.interval(value)}, "
     return f"insufficient data ({found}n {value['n']})"
+
+
+@command.command()
+@click.argument("name")
+@click.argument("expression")
+@reading.reads
+def save(name: str, expression: str, url: str | None, *, as_json: bool) -> None:
+    """Save a where-expression as cohort NAME, in place of what had that name.
+
+    `--cohort NAME` takes it wherever `--where` is taken; a job with that cohort follows from its next look on.
+    """
+    with reading.client_of(url) as client:
+        saved = client.save_cohort(name, expression)
+    if as_json:
+        reading.print_json(saved)
+    else:
+        click.echo(f"cohort {saved['name']} is saved: {saved['expression']}", err=True)
+
+
+@command.command()
+@reading.reads
+def saved(url: str | None, *, as_json: bool) -> None:
+    """List the saved cohorts."""
+    with reading.client_of(url) as client:
+        answer = client.saved_cohorts()
+    if as_json:
+        reading.print_json(answer)
+        return
+    columns = ("name", "expression", "created_at")
+    table.show(columns, [[row[column] for column in columns] for row in answer["saved"]])
+
+
+@command.command()
+@click.argument("name")
+@reading.reads
+def forget(name: str, url: str | None, *, as_json: bool) -> None:
+    """Remove the saved cohort NAME; a job that has it looks for nothing until it is saved again."""
+    with reading.client_of(url) as client:
+        removed = client.forget_cohort(name)
+    if as_json:
+        reading.print_json(removed)
+    else:
+        click.echo(f"cohort {name} is forgotten", err=True)

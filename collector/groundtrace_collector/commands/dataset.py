@@ -79,7 +79,7 @@ def export(name: str, file: Path, version: int | None, url: str | None, *, as_js
 @command.command("mine")
 @click.argument("name")
 @reading.filters
-@click.option("--cohort", metavar="NAME", help="A saved cohort.")
+@reading.cohort
 @click.option(
     "--negatives",
     type=click.IntRange(1, 10),

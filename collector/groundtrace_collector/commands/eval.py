@@ -43,6 +43,7 @@ def list_evaluators(*, as_json: bool) -> None:
 @command.command()
 @click.argument("evaluator")
 @click.option("--where", metavar="EXPRESSION", help="Only these traces: \"encoder = 'minilm@2'\".")
+@reading.cohort
 @click.option("--since", metavar="TIME", help="Started at or after: ISO 8601, or an age such as 24h or 7d.")
 @click.option("--until", metavar="TIME", help="Started before.")
 @click.option(
@@ -61,6 +62,7 @@ def run(
     /,
     evaluator: str,
     where: str | None,
+    cohort: str | None,
     since: str | None,
     until: str | None,
     sample: float,
@@ -81,6 +83,7 @@ def run(
     request = RunRequest(
         evaluators=(evaluator,),
         where=where,
+        cohort=cohort,
         project=project,
         sample=sample,
         always=always,
@@ -107,6 +110,7 @@ def run(
 )
 @click.option("--method", type=click.Choice(["platt", "isotonic"]), default="platt", show_default=True)
 @reading.filters
+@reading.cohort
 @click.option("--project", metavar="P", help="Learn from this project, for this project. [from all, for all]")
 @reading.reads
 def calibrate(
@@ -114,6 +118,7 @@ def calibrate(
     labels: str,
     method: str,
     where: str | None,
+    cohort: str | None,
     since: str | None,
     until: str | None,
     project: str | None,
@@ -128,7 +133,7 @@ def calibrate(
     proof where the evaluator agrees with the labels.
     """
     asked: dict[str, str | None] = {"name": name, "labels": labels, "method": method}
-    asked |= {"where": where, "since": since, "until": until, "project": project}
+    asked |= {"where": where, "cohort": cohort, "since": since, "until": until, "project": project}
     with reading.client_of(url) as client:
         kept = client.post("/api/v1/calibrations", asked)
     if as_json:
@@ -153,11 +158,13 @@ def calibrations(url: str | None, *, as_json: bool) -> None:
 @command.command("retest")
 @click.argument("evaluator")
 @reading.filters
+@reading.cohort
 @click.option("--limit", type=click.IntRange(1, 1_000), default=100, show_default=True, help="Cases.")
 @reading.reads
 def retest_(
     evaluator: str,
     where: str | None,
+    cohort: str | None,
     since: str | None,
     until: str | None,
     limit: int,
@@ -171,7 +178,7 @@ def retest_(
     """
     from groundtrace_collector.calibrations.retest import retest
 
-    asked = {"where": where, "since": since, "until": until, "limit": limit}
+    asked = {"where": where, "cohort": cohort, "since": since, "until": until, "limit": limit}
     with reading.client_of(url) as client:
         found = retest(client, evaluator, asked)
     if as_json:

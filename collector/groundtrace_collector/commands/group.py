@@ -16,7 +16,7 @@ COMMANDS = {
     "worker": "Run evaluation jobs against a collector.",
     "traces": "List traces, newest first.",
     "trace": "Show one trace: its spans, documents and scores.",
-    "cohorts": "Show metrics for each value of a dimension.",
+    "cohorts": "Show metrics for each value of a dimension; save cohorts by name.",
     "compare": "Compare two values of a dimension, cohort by cohort.",
     "replay": "Run a dataset through two encoders, and compare them.",
     "card": "Print what is known of an encoder version.",

@@ -36,6 +36,9 @@ def command() -> None:
 )
 @click.option("--where", metavar="EXPRESSION", help="Only these traces: \"metadata.doc_family = 'billing'\".")
 @click.option(
+    "--cohort", metavar="NAME", help="Only the traces of a saved cohort, as it stands at each look."
+)
+@click.option(
     "--sample", type=float, default=1.0, show_default=True, help="Share of the traces, by trace id."
 )
 @click.option("--always", metavar="EXPRESSION", help='These whatever the sample: "score.groundedness < 0.3".')
@@ -52,6 +55,7 @@ def add(
     name: str,
     evaluators: tuple[str, ...],
     where: str | None,
+    cohort: str | None,
     sample: float,
     always: str | None,
     every: str,
@@ -66,6 +70,7 @@ def add(
         "name": name,
         "evaluators": list(evaluators),
         "where": where,
+        "cohort": cohort,
         "sample": sample,
         "always": always,
         "every": every,
@@ -89,7 +94,7 @@ def apply(file: Path, url: str | None, *, prune: bool, as_json: bool) -> None:
     """
     from groundtrace_collector.jobs.file import read_jobs
 
-    specs = [spec.model_dump(mode="json") for spec in read_jobs(file)]
+    specs = [spec.model_dump(mode="json", exclude={"cohorts_of"}) for spec in read_jobs(file)]
     done = asyncio.run(_apply(url, specs, prune=prune))
     _say({"jobs": done}, "\n".join(f"job {name}: {what}" for name, what in done.items()), as_json=as_json)
 
@@ -195,6 +200,7 @@ def paragraph(job: Json) -> str:
     """A job in a few lines: what it is, what it did, how far behind it is."""
     counts = job["counts"]
     conditions = [f"where {job['where']}"] if job["where"] else []
+    conditions += [f"cohort {job['cohort']}"] if job["cohort"] else []
     conditions += [f"project {job['project']}"] if job["project"] else []
     conditions += [f"sample {job['sample']:g}"] if job["sample"] < 1 else []
     conditions += [f"always {job['always']}"] if job["always"] else []

@@ -36,6 +36,11 @@ def filters(function: Command) -> Command:
     return function
 
 
+def cohort(function: Command) -> Command:
+    """`--cohort`: a saved cohort, which narrows what `--where` leaves."""
+    return click.option("--cohort", metavar="NAME", help="Only the traces of a saved cohort.")(function)
+
+
 def ask(url: str | None, path: str, params: Mapping[str, object]) -> Answer:
     """The collector's answer; raises ExportError when none answers, ApiError when it refuses."""
     with client_of(url) as client:

@@ -28,6 +28,7 @@ def _cut_offs(context: click.Context, option: click.Parameter, text: str) -> tup
 )
 @click.option("--sample", type=click.IntRange(1), metavar="N", help="Instead: the newest N live queries.")
 @click.option("--where", metavar="EXPRESSION", help="Of --sample: which traces.")
+@click.option("--cohort", metavar="NAME", help="Of --sample: only the traces of a saved cohort.")
 @click.option("--since", metavar="TIME", help="Of --sample: ISO 8601, or an age such as 24h or 7d.")
 @click.option(
     "--corpus",
@@ -64,6 +65,7 @@ def command(
     dataset: str | None,
     sample: int | None,
     where: str | None,
+    cohort: str | None,
     since: str | None,
     corpus: Path | None,
     base_corpus: Path | None,
@@ -93,11 +95,13 @@ def command(
 
     if (dataset is None) == (sample is None):
         raise click.UsageError("give --dataset, or --sample for live queries; not both")
-    if sample is None and (where or since):
-        raise click.UsageError("--where and --since choose live queries: they need --sample")
+    if sample is None and (where or cohort or since):
+        raise click.UsageError("--where, --cohort and --since choose live queries: they need --sample")
     if (base_corpus is None) != (candidate_corpus is None) or (base_corpus and corpus):
         raise click.UsageError("--base-corpus and --candidate-corpus go together, without --corpus")
-    source = sources.Source(dataset=dataset, sample=sample or 0, where=where, since=since, corpus=corpus)
+    source = sources.Source(
+        dataset=dataset, sample=sample or 0, where=where, cohort=cohort, since=since, corpus=corpus
+    )
     name, rows, documents = sources.read(source, url)
     encoders = encoder_at(base), encoder_at(candidate)
     settings, now = Settings(k=k, by=by, cluster=cluster), datetime.now(UTC)

@@ -28,7 +28,7 @@ _SHOWN_PROBLEMS = 20
 @click.option("--name", metavar="NAME", help="Only scores of this name, such as groundedness.")
 @click.option("--source", type=click.Choice(["evaluator", "human", "api"]), help="Only from here.")
 @reading.filters
-@click.option("--cohort", metavar="NAME", help="Only of the traces of a saved cohort.")
+@reading.cohort
 @click.option("--limit", type=int, help="Rows. [50, at most 1000]")
 @click.option("--cursor", metavar="TEXT", help="The next_cursor of the page before.")
 @reading.reads

@@ -9,7 +9,7 @@ from groundtrace_collector.commands import reading, table
 
 @click.command()
 @reading.filters
-@click.option("--cohort", metavar="NAME", help="Only the traces of a saved cohort.")
+@reading.cohort
 @click.option("--order", metavar="FIELD", help="A field, or -FIELD for the largest first. [-started_at]")
 @click.option("--limit", type=int, help="Rows. [50, at most 1000]")
 @click.option("--cursor", metavar="TEXT", help="The next_cursor of the page before.")

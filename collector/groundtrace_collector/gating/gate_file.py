@@ -68,6 +68,7 @@ class Live(_Part):
     candidate: str
     cohort: str | None = None
     where: str | None = None
+    saved: str | None = None
     since: str | None = None
     until: str | None = None
 
@@ -89,6 +90,7 @@ class Replay(_Part):
     dataset: Annotated[str, Field(min_length=1)] | None = None
     sample: Annotated[int, Field(ge=1)] | None = None
     where: str | None = None
+    cohort: str | None = None
     since: str | None = None
     corpus: Annotated[str, Field(min_length=1)] | None = None
     base: str | None = None
@@ -110,7 +112,8 @@ class Replay(_Part):
             raise ValueError("base and candidate are missing: write the addresses of both encoders")
         if self.sample is None:
             self._without(
-                self.model_fields_set & {"where", "since"}, "these choose live queries: write sample"
+                self.model_fields_set & {"where", "cohort", "since"},
+                "these choose live queries: write sample",
             )
         return self
 

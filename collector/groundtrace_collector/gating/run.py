@@ -70,6 +70,7 @@ def _compared(client: Client, gate: GateFile, live: Live) -> Evidence:
             metrics=[name for name in gate.metrics if name not in own] or ["traces"],
             cohort=live.cohort,
             where=live.where,
+            saved=live.saved,
             since=live.since,
             until=live.until,
         )
@@ -88,7 +89,9 @@ def _of_candidate(client: Client, live: Live, metrics: list[str]) -> tuple[Cohor
     parts = (f"({live.where})" if live.where else "", dimension(live.by).where(live.candidate))
     where = " and ".join(filter(None, parts))
     whole, families = (
-        client.cohorts(by=by, metrics=metrics, where=where, since=live.since, until=live.until)["cohorts"]
+        client.cohorts(
+            by=by, metrics=metrics, where=where, cohort=live.saved, since=live.since, until=live.until
+        )["cohorts"]
         if by
         else []
         for by in (live.by, live.cohort)
@@ -100,7 +103,7 @@ def _standings(client: Client, gate: GateFile, live: Live) -> dict[str, Standing
     in_files = read_calibrations(gate.gate.calibrations, gate.folder)
     judged = {name: score for name in gate.metrics if (score := judged_score(name))}
     made = {
-        score: client.scores(name=score, where=live.where, limit=NEWEST_SCORES)["scores"]
+        score: client.scores(name=score, where=live.where, cohort=live.saved, limit=NEWEST_SCORES)["scores"]
         for score in set(judged.values())
     }
     kept = client.get("/api/v1/calibrations")["calibrations"] if judged else []
@@ -135,6 +138,7 @@ def _run(gate: GateFile, asked: Replay, url: str | None) -> Report:
         dataset=dataset,
         sample=asked.sample or 0,
         where=asked.where,
+        cohort=asked.cohort,
         since=asked.since,
         corpus=gate.folder / asked.corpus if asked.corpus else None,
     )

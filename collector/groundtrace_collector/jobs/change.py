@@ -13,7 +13,7 @@ from groundtrace_collector.jobs.job import Job, JobSpec, JobState, Scope
 from groundtrace_collector.query.where import compile_where
 
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
-_MAY_BE_NONE: Final = frozenset({"where", "always", "project", "budget_usd"})
+_MAY_BE_NONE: Final = frozenset({"where", "cohort", "always", "project", "budget_usd"})
 
 
 class JobChange(BaseModel):
@@ -24,6 +24,7 @@ class JobChange(BaseModel):
     name: Annotated[str, Field(min_length=1)]
     evaluators: tuple[str, ...] | None = None
     where: str | None = None
+    cohort: str | None = None
     sample: float | None = None
     always: str | None = None
     every: str | None = None
@@ -33,11 +34,18 @@ class JobChange(BaseModel):
 
 
 def changed_job(
-    job: Job | None, change: JobChange, *, cursor: int, now: datetime, offered: Mapping[str, str] = _NONE
+    job: Job | None,
+    change: JobChange,
+    *,
+    cursor: int,
+    now: datetime,
+    offered: Mapping[str, str] = _NONE,
+    cohorts_of: str | None = None,
 ) -> Job:
     """The job after the change; ``job`` None means that there is none, and a new one starts at ``cursor``.
 
-    ``offered`` are the versions of evaluators that workers have and this process has not.
+    ``offered`` are the versions of evaluators that workers have and this process has not; ``cohorts_of`` is the
+    project of whoever asks, whose saved cohorts a ``cohort`` is one of.
 
     Raises ApiError: 400 for what is wrong with the job, 404 for pausing or removing one that is not there.
     """
@@ -52,6 +60,8 @@ def changed_job(
         for name in change.model_fields_set - {"name", "state"}
         if name in _MAY_BE_NONE or getattr(change, name) is not None
     }
+    if "cohort" in given:
+        given["cohorts_of"] = cohorts_of
     kept = {} if job is None else job.spec.model_dump()
     try:
         spec = JobSpec.from_values({"name": change.name} | kept | given)

@@ -134,7 +134,7 @@ class Dispatcher:
 
         A trace with a root is taken at once, without the wait that a schedule keeps.
         """
-        selection = self.lookout.selection(scope, job=job, configured=configured)
+        selection = await self.lookout.selection(scope, job=job, configured=configured)
         window = Window(until_seq=self._store.next_seq(), root_wait_s=0, since_ns=since_ns, until_ns=until_ns)
         async with self._lock:
             run_id = f"run-{uuid.uuid4().hex}"

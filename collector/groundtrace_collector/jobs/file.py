@@ -34,6 +34,11 @@ def read_jobs(path: Path) -> list[JobSpec]:
 def _spec(path: Path, text: str, name: str, table: object) -> JobSpec:
     if not isinstance(table, dict) or "name" in table:
         raise ConfigError(f"{path}, jobs.{name}: a job is a table [jobs.NAME], which gives its name")
+    if "cohorts_of" in table:
+        line = line_of(text, name, "cohorts_of")
+        raise ConfigError(
+            f"{path}, line {line}, jobs.{name}: cohorts_of is the collector's to know: leave it out"
+        )
     try:
         return JobSpec.model_validate(table | {"name": name})
     except ValidationError as exc:

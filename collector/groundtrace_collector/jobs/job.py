@@ -28,16 +28,19 @@ class JobState(StrEnum):
 class Scope(BaseModel):
     """Which traces, and by which evaluators: the part that jobs and one-off runs share.
 
-    ``where`` is a where-expression, ``sample`` a share in (0, 1] picked by the hash of the trace id, so
-    that the same traces are picked every time, by every job, and a smaller share is part of a larger one.
-    ``always`` is a where-expression too: of the traces of ``where``, those it matches are taken whatever the
-    sample says.
+    ``where`` is a where-expression, ``cohort`` the name of a saved cohort, of project ``cohorts_of`` (None: of
+    those of none), whose expression is taken as it stands at each look. ``sample`` is a share in (0, 1] picked by
+    the hash of the trace id, so that the same traces are picked every time, by every job, and a smaller share is
+    part of a larger one. ``always`` is a where-expression too: of the traces of ``where``, those it matches are
+    taken whatever the sample says.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     evaluators: Annotated[tuple[str, ...], Field(min_length=1, max_length=50)]
     where: str | None = None
+    cohort: str | None = None
+    cohorts_of: str | None = None
     sample: float = 1.0
     always: str | None = None
     project: str | None = None
@@ -47,7 +50,7 @@ class Scope(BaseModel):
     def _once_each(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(names))
 
-    @field_validator("where", "always", "project")
+    @field_validator("where", "cohort", "always", "project")
     @classmethod
     def _blank_is_none(cls, text: str | None) -> str | None:
         return (text or "").strip() or None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from groundtrace_collector.errors import GroundtraceError
 from groundtrace_collector.jobs.catalog import versions_of
 from groundtrace_collector.jobs.selection import Selection
+from groundtrace_collector.query.saved import narrowed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,13 +46,18 @@ class Lookout:
         self._offers = offers
         self._clock = clock
 
-    def selection(self, scope: Scope, *, job: str = "", configured: Mapping[str, str] = _NONE) -> Selection:
-        """The traces and evaluators of a scope; raises ApiError (400) for an unknown evaluator.
+    async def selection(
+        self, scope: Scope, *, job: str = "", configured: Mapping[str, str] = _NONE
+    ) -> Selection:
+        """The traces and evaluators of a scope, its saved cohort as that stands now.
 
+        Raises ApiError (400) for an unknown evaluator, QueryError for a cohort that is not there (any more).
         ``configured`` are evaluators of whoever asks, beside those that workers offer.
         """
         versions = versions_of(scope.evaluators, {**self._offers.versions(), **configured})
-        return Selection(scope=scope, versions=versions, clock=self._clock, job=job)
+        where = await narrowed(self._store, scope.where, scope.cohort, project=scope.cohorts_of)
+        stated = scope.model_copy(update={"where": where, "cohort": None})
+        return Selection(scope=stated, versions=versions, clock=self._clock, job=job)
 
     async def refill(self, run: Run) -> None:
         """Queue more of a run when nothing of it is queued or leased."""
@@ -96,7 +102,7 @@ class Lookout:
 
     async def _queue(self, job: Job, waiting: Waiting | None) -> int:
         """Queue what is due; gives the sequence up to which everything is decided."""
-        selection = self.selection(job.spec, job=job.name)
+        selection = await self.selection(job.spec, job=job.name)
         window = selection.window_above(job.cursor)
         # Before the tasks are read: what settles in between may lie below a frontier read after them.
         backlog = await selection.backlog(self._store, window)

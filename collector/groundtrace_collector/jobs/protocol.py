@@ -169,6 +169,8 @@ class RunRequest(_Message):
     job: str | None = None
     evaluators: tuple[str, ...] = ()
     where: str | None = None
+    cohort: str | None = None
+    """The name of a saved cohort, as it stands when the run begins."""
     project: str | None = None
     sample: float = 1.0
     always: str | None = None

@@ -33,6 +33,7 @@ def describe(job: Job) -> Json:
         "name": spec.name,
         "evaluators": list(spec.evaluators),
         "where": spec.where,
+        "cohort": spec.cohort,
         "sample": spec.sample,
         "always": spec.always,
         "every": spec.every,
@@ -48,7 +49,7 @@ def describe(job: Job) -> Json:
 async def _lag(store: Store, dispatcher: Dispatcher, job: Job) -> Json:
     """How many traces are due and not decided, how long the oldest has been; or why that is not known."""
     try:
-        selection = dispatcher.lookout.selection(job.spec, job=job.name)
+        selection = await dispatcher.lookout.selection(job.spec, job=job.name)
         backlog = await selection.backlog(store, selection.window_above(job.cursor))
     except GroundtraceError as exc:
         return {"lag": None, "fault": str(exc)}

@@ -103,6 +103,7 @@ def job_row(job: Mapping[str, Any], now: datetime) -> JobRow:
     scope = [
         f"project {job['project']}" if job["project"] else "",
         job["where"] or "",
+        f"cohort {job['cohort']}" if job["cohort"] else "",
         f"{formats.significant(100 * job['sample'])} % of the traces" if job["sample"] < 1 else "",
         f"always {job['always']}" if job["always"] else "",
     ]

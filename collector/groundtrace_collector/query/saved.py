@@ -36,8 +36,28 @@ async def saved_expression(store: Store, name: str, *, project: str | None = Non
     saved = {row["name"]: str(row["expression"]) for row in await list_saved(store, project=project)}
     if name in saved:
         return saved[name]
-    known = f"the saved cohorts are {', '.join(saved)}" if saved else "no cohort is saved"
+    known = (
+        f"the saved cohorts are {', '.join(saved)}"
+        if saved
+        else "none is saved yet: `groundtrace cohorts save NAME EXPRESSION` saves one"
+    )
     raise QueryError("unknown_cohort", f"no cohort is saved as {name!r}{suggestion(name, saved)}; {known}")
+
+
+async def narrowed(
+    store: Store, where: str | None, cohort: str | None, *, project: str | None = None
+) -> str | None:
+    """One expression for ``where`` and the saved cohort named ``cohort``, as that stands now; None for neither.
+
+    ``project`` is the one whose cohorts are meant. Raises QueryError, for a wrong ``where`` at its own position.
+    """
+    if not cohort:
+        return where
+    expression = await saved_expression(store, cohort, project=project)
+    if not where:
+        return expression
+    compile_where(where)
+    return f"({where}) and ({expression})"
 
 
 async def save_cohort(

@@ -10,7 +10,7 @@ from groundtrace_collector.query import shapes
 from groundtrace_collector.query.errors import QueryError
 from groundtrace_collector.query.filters import INTERNAL_PROJECT, TraceFilter, select
 from groundtrace_collector.query.page import checked_limit
-from groundtrace_collector.query.saved import saved_expression
+from groundtrace_collector.query.saved import narrowed
 from groundtrace_collector.query.times import parse_time
 from groundtrace_collector.store.sql import statement
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 class VerdictQuery:
     """Which scores or feedback: of one trace, name, source; of the traces that ``where`` and a saved cohort find.
 
-    ``since`` and ``until`` bound the time of the score itself. ``project`` is the one a key is bound to.
+    ``since`` and ``until`` bound the time of the score itself. ``project`` is the one a key is bound to; the saved
+    cohort is one of project ``cohorts_of``, None: of those of none.
     """
 
     trace_id: str | None = None
@@ -35,6 +36,7 @@ class VerdictQuery:
     limit: int | None = None
     cursor: str | None = None
     project: str | None = None
+    cohorts_of: str | None = None
 
 
 async def list_scores(store: Store, query: VerdictQuery) -> dict[str, Any]:
@@ -52,19 +54,20 @@ async def list_feedback(store: Store, query: VerdictQuery) -> dict[str, Any]:
 
 async def _list(store: Store, query: VerdictQuery, name: str) -> tuple[list[dict[str, Any]], str | None]:
     limit = checked_limit(query.limit)
-    if query.cohort:
-        expression = await saved_expression(store, query.cohort, project=query.project)
-        both = f"({query.where}) and ({expression})" if query.where else expression
-        query = replace(query, where=both)
-    sql, parameters = condition(query)
+    sql, parameters = await condition(store, query)
     rows = await store.query(
         statement(__package__, name).replace("CONDITION", sql), {**parameters, "rows": limit + 1}
     )
     return rows[:limit], str(rows[limit - 1]["Seq"]) if len(rows) > limit else None
 
 
-def condition(query: VerdictQuery) -> tuple[str, dict[str, object]]:
+async def condition(store: Store, query: VerdictQuery) -> tuple[str, dict[str, object]]:
     """SQL over columns that scores and feedback share, and its values; raises QueryError."""
+    where = await narrowed(store, query.where, query.cohort, project=query.cohorts_of)
+    return _condition(replace(query, where=where))
+
+
+def _condition(query: VerdictQuery) -> tuple[str, dict[str, object]]:
     now = datetime.now(UTC)
     known: list[tuple[str, str, object]] = [
         ("TraceId = {trace_id:String}", "trace_id", query.trace_id.lower() if query.trace_id else None),

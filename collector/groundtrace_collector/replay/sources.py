@@ -29,6 +29,7 @@ class Source:
     dataset: str | None = None
     sample: int = 0
     where: str | None = None
+    cohort: str | None = None
     since: str | None = None
     corpus: Path | None = None
 
@@ -52,8 +53,18 @@ def _rows(source: Source, url: str | None) -> tuple[str, list[Row], Corpus | Non
     with Client(url) as client:
         if source.dataset is not None:
             return source.dataset, stored_rows(client, source.dataset), None
-        rows, found = sampled(client, where=source.where, since=source.since, sample=source.sample)
-    return f"live queries where {source.where}" if source.where else "live queries", rows, found
+        rows, found = sampled(client, source)
+    return _named(source), rows, found
+
+
+def _named(source: Source) -> str:
+    """What the report calls a sample.
+
+    >>> _named(Source(sample=5, where="route = 'a'", cohort="german billing"))
+    "live queries of german billing where route = 'a'"
+    """
+    cohort = f" of {source.cohort}" if source.cohort else ""
+    return f"live queries{cohort}{f' where {source.where}' if source.where else ''}"
 
 
 class _Line(BaseModel):
@@ -107,15 +118,15 @@ def read_corpus(path: Path) -> Corpus:
     return Corpus(name=path.name, documents=tuple(found.values()))
 
 
-def sampled(client: Client, *, where: str | None, since: str | None, sample: int) -> tuple[list[Row], Corpus]:
-    """The newest traces that match, as rows, and the documents that they retrieved as the corpus.
+def sampled(client: Client, source: Source) -> tuple[list[Row], Corpus]:
+    """The newest of the live traces that are meant, as rows, and the documents that they retrieved as the corpus.
 
     Relevant are the ids that the app gave as gold (`groundtrace.context(gold=…)`). Traces without a query, or
     with one that is there already, are left out. One request a trace. Raises ApiError, ExportError.
     """
     rows: dict[str, Row] = {}
     documents: dict[str, Document] = {}
-    for listed in client.iter_traces(where=where, since=since):
+    for listed in client.iter_traces(where=source.where, cohort=source.cohort, since=source.since):
         query = listed["query"]
         if not query or query in rows:
             continue
@@ -123,7 +134,7 @@ def sampled(client: Client, *, where: str | None, since: str | None, sample: int
         rows[query] = _row(trace)
         for each in _documents(trace["documents"]):
             documents.setdefault(each.id, each)
-        if len(rows) >= sample:
+        if len(rows) >= source.sample:
             break
     corpus = Corpus(name="documents of the sampled traces", documents=tuple(documents.values()))
     return list(rows.values()), corpus

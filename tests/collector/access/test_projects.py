@@ -54,10 +54,12 @@ ASKED: dict[tuple[str, str], list[dict[str, Any]]] = {
         {"json": {"name": "theirs", "state": "removed"}},
         {"json": {"name": "theirs", "evaluators": ["groundedness"]}},
         {"json": {"name": "new", "evaluators": ["groundedness"], "project": "theirs"}},
+        {"json": {"name": "new", "evaluators": ["groundedness"], "cohort": "theirs"}},
     ],
     ("POST", "/api/v1/jobs/runs"): [
         {"json": {"job": "theirs"}},
         {"json": {"evaluators": ["groundedness"], "project": "theirs"}},
+        {"json": {"evaluators": ["groundedness"], "cohort": "theirs"}},
     ],
     ("GET", "/api/v1/jobs/runs/{run_id}"): [{}],
     ("POST", "/api/v1/jobs/claim"): [

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from click.testing import CliRunner, Result
 
+from groundtrace_collector.commands.cohorts import command as cohorts_command
 from tests.collector.otlp import otlp_request
 from tests.collector.rows import trace, trace_id
 
@@ -174,6 +176,42 @@ def test_each_read_command_prints_the_apis_json_and_a_table(filled: str) -> None
         assert (table.returncode, table.stderr) == (0, "")
         assert words in table.stdout
         assert "\x1b" not in table.stdout, "a trace's text must not steer the terminal"
+
+
+def test_a_cohort_is_saved_used_listed_and_forgotten(filled: str) -> None:
+    def cohorts(*arguments: str) -> Result:
+        return CliRunner().invoke(cohorts_command, [*arguments, "--url", filled])
+
+    asked = ("--by", "name", "--metrics", "traces", "--cohort", "asked")
+
+    saved = cohorts("save", "asked", "name = 'ask'")
+    used = cohorts(*asked, "--json")
+    listed = cohorts("saved")
+    wrong = cohorts("save", "asked", "nam = 'ask'")
+    forgotten = cohorts("forget", "asked")
+    unknown = cohorts(*asked)
+
+    assert (saved.exit_code, saved.stderr) == (0, "cohort asked is saved: name = 'ask'\n")
+    assert [each["key"] for each in json.loads(used.stdout)["cohorts"]] == ["ask"]
+    assert "asked\tname = 'ask'\t" in listed.stdout
+    assert "unknown field 'nam'" in str(wrong.exception)
+    assert (forgotten.exit_code, forgotten.stderr) == (0, "cohort asked is forgotten\n")
+    assert "`groundtrace cohorts save NAME EXPRESSION` saves one" in str(unknown.exception)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--by", "encoder"), "Missing option '--metrics'"),
+        (("--metrics", "traces"), "Missing option '--by'"),
+        (("--by", "encoder", "saved"), "options of saved go after it"),
+        (("save", "german"), "Missing argument 'EXPRESSION'"),
+    ],
+)
+def test_a_cohorts_command_that_lacks_something_says_what(arguments: tuple[str, ...], says: str) -> None:
+    done = CliRunner().invoke(cohorts_command, [*arguments])
+
+    assert (done.exit_code, says in done.output) == (2, True)
 
 
 def test_a_refusal_of_the_api_is_one_line_and_exit_1(filled: str) -> None:

@@ -75,12 +75,22 @@ async def test_the_trace_list_narrows_by_a_saved_cohort_and_has_no_field_without
 
 
 @pytest.mark.usefixtures("saved")
+async def test_a_wrong_expression_beside_a_cohort_is_told_at_its_own_position(
+    client: httpx.AsyncClient,
+) -> None:
+    for path in ("traces", "scores"):
+        answer = await client.get(f"/api/v1/{path}", params={"where": "encodr = 'x'", "cohort": "vips"})
+        assert "(at position 1)" in answer.json()["error"]["message"]
+
+
+@pytest.mark.usefixtures("saved")
 @pytest.mark.parametrize(
     ("path", "params"),
     [
         ("traces", {"cohort": "vip"}),
         ("traces/count", {"cohort": "vip"}),
         ("scores", {"cohort": "vip"}),
+        ("calibrations/first-runs", {"cohort": "vip", "name": "groundedness", "version": "1"}),
         ("cohorts", {"cohort": "vip", **BY}),
         ("compare", {"saved": "vip", **SIDES}),
     ],

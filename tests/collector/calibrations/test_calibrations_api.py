@@ -170,9 +170,12 @@ async def test_a_projects_calibration_is_its_own_and_stands_over_that_of_all(
     asked = {"name": "groundedness", "labels": "feedback.thumbs"}
 
     other = await client.post(CALIBRATIONS, json=asked | {"project": "library"})
+    await post(client, "/api/v1/cohorts/saved", {"name": "none", "expression": "user = 'nobody'"})
+    none = await client.post(CALIBRATIONS, json=asked | {"project": "shop", "cohort": "none"})
     shop = await post(client, CALIBRATIONS, asked | {"project": "shop"})
 
     assert (other.status_code, other.json()["error"]["code"]) == (400, "no_labels")
+    assert (none.status_code, none.json()["error"]["code"]) == (400, "no_labels")
     assert (shop["project"], shop["calibration"]["n_true"]) == ("shop", SIDE)
     await collector.store.insert("traces", [trace("elsewhere", Project="library")])
     await store_scores(client, scored("groundedness", [0.9], sign="elsewher", trace_id=trace_id("elsewhere")))
@@ -190,6 +193,7 @@ async def test_a_projects_calibration_is_its_own_and_stands_over_that_of_all(
         pytest.param({"labels": "feedback.thumbs"}, "no_labels", "no trace has both a score 'groundedness'", id="none"),
         pytest.param({}, "too_few_labels", "at least 50 labels of each kind, got 1 true and 0 false", id="few"),
         pytest.param({"where": "encodr = 'x'"}, "invalid_where", "encodr", id="where"),
+        pytest.param({"cohort": "vips"}, "unknown_cohort", "no cohort is saved as 'vips'", id="cohort"),
         pytest.param({"since": "yesterday"}, "invalid_time", "since", id="since"),
     ],
 )  # fmt: skip

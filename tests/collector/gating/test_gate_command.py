@@ -187,6 +187,35 @@ def test_a_gate_replays_a_dataset_that_the_collector_keeps(url: str, tmp_path: P
     assert check["reason"] == "insufficient data: 3 pairs, and the rule needs 20"
 
 
+def test_a_gate_compares_and_replays_the_traces_of_a_saved_cohort(url: str, tmp_path: Path) -> None:
+    with Client(url) as client:
+        client.save_cohort("hr", "metadata.doc_family = 'hr'")
+    rule = '[[rule]]\nkind = "limit"\nmetric = "{}"\nat_least = 0.5\n'
+    live = '[live]\nby = "encoder"\nbase = "hash@1"\ncandidate = "lsa@2"\nsaved = "{}"\n'
+    rules = rule.format("recall@5") + rule.format("margin")
+    letters = "tests.collector.replay.letters"
+    files = {
+        "live.toml": live.format("hr") + rules,
+        "replay.toml": f'[replay]\nsample = 500\ncohort = "hr"\nbase = "{letters}:vowels"\n'
+        f'candidate = "{letters}:letters"\ncorpus = "corpus.jsonl"\n' + rule.format("recall@1"),
+        "unknown.toml": live.format("hrs") + rules,
+        "corpus.jsonl": '{"id": "gold", "content": "question hr"}\n{"id": "other", "content": "zzz"}\n',
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+
+    compared, replayed = (
+        {each["metric"]: each["candidate"]["n"] for each in json.loads(done.stdout)["checks"]}
+        for done in (_gate(tmp_path / f"{name}.toml", "--url", url, "--json") for name in ("live", "replay"))
+    )
+    unknown = _gate(tmp_path / "unknown.toml", "--url", url)
+
+    assert compared == {"recall@5": 40, "margin": 34}
+    assert replayed == {"recall@1": 40}, "the questions of hr, each once"
+    assert (unknown.exit_code, unknown.stdout) == (2, "")
+    assert "no cohort is saved as 'hrs'; did you mean hr?" in unknown.stderr
+
+
 def test_a_gate_replays_live_queries(url: str, tmp_path: Path) -> None:
     (tmp_path / "corpus.jsonl").write_text(
         '{"id": "gold", "content": "question hr"}\n{"id": "other", "content": "zzz"}\n'

@@ -57,6 +57,9 @@ def test_a_file_holds_jobs_with_all_their_fields(tmp_path: Path) -> None:
         pytest.param("[job.a]\n", r"found job", id="other-table"),
         pytest.param("[jobs]\na = 3\n", r"jobs\.a: a job is a table", id="no-table"),
         pytest.param(FILE.replace("0.05", "5"), r"line 8, jobs\.judged: sample must be above 0", id="sample"),
+        pytest.param(
+            FILE.replace("budget_usd", "cohorts_of"), r"line 10, jobs\.judged: cohorts_of", id="owner"
+        ),
         pytest.param(FILE.replace('"5m"', '"5y"'), r"line 11, jobs\.judged: every '5y'", id="every"),
         pytest.param(FILE.replace("5/day", "5"), r"line 10, jobs\.judged: budget_usd '5'", id="budget"),
         pytest.param("[jobs.a]\nsample = 0.1\n", r"line 1, jobs\.a: evaluators is missing", id="missing"),

@@ -72,6 +72,7 @@ def test_json_is_the_report(dataset: Path) -> None:
         pytest.param((), "give --dataset, or --sample", id="neither"),
         pytest.param(("--dataset", "x.jsonl", "--sample", "3"), "not both", id="both"),
         pytest.param(("--dataset", "x.jsonl", "--where", "a = 1"), "they need --sample", id="where"),
+        pytest.param(("--dataset", "x.jsonl", "--cohort", "a"), "they need --sample", id="cohort"),
         pytest.param(("--dataset", "x.jsonl", "--k", "0"), "whole numbers from 1 on", id="k"),
     ],
 )
