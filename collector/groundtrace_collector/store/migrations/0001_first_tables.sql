@@ -256,19 +256,26 @@ FROM
             SELECT
                 Project, TraceId, SpanId, Timestamp, Seq,
                 mapValues(SpanAttributes) AS values,
-                SpanAttributes['output.value'] AS output,
-                SpanAttributes['gen_ai.retrieval.documents'] AS genai_documents,
-                SpanAttributes['db.vector.results.ids'] AS vector_ids,
-                SpanAttributes['db.vector.results.scores'] AS vector_scores,
-                SpanAttributes['traceloop.entity.output'] AS entity_output,
+                arrayMap(key -> transform(key,
+                    ['output.value', 'gen_ai.retrieval.documents', 'db.vector.results.ids', 'db.vector.results.scores', 'traceloop.entity.output'],
+                    [1, 2, 3, 4, 5], 0)::UInt8, mapKeys(SpanAttributes)) AS wholes,
+                values[indexOf(wholes, 1)] AS output,
+                values[indexOf(wholes, 2)] AS genai_documents,
+                values[indexOf(wholes, 3)] AS vector_ids,
+                values[indexOf(wholes, 4)] AS vector_scores,
+                values[indexOf(wholes, 5)] AS entity_output,
                 `Events.Name` AS event_names,
                 `Events.Attributes` AS event_attributes,
+                -- The place stands between what the key begins with and what it ends with.
+                arrayMap(key -> multiIf(startsWith(key, 'retrieval.documents.'), 20, startsWith(key, 'reranker.input_documents.'), 25, startsWith(key, 'reranker.output_documents.'), 26, 0), mapKeys(SpanAttributes)) AS heads,
+                arrayMap(key -> multiIf(endsWith(key, '.document.id'), 12, endsWith(key, '.document.score'), 15, endsWith(key, '.document.content'), 17, endsWith(key, '.document.metadata'), 18, 0), mapKeys(SpanAttributes)) AS ends,
                 arrayMap(
-                    (stage, place, field, value) -> if(stage = 0 OR field = 0 OR place > 65534 OR value = '', 0, (65536 * (stage - 1) + place) * 8 + field)::UInt32,
-                    arrayMap(key -> multiIf(startsWith(key, 'retrieval.documents.'), 1, startsWith(key, 'reranker.input_documents.'), 2, startsWith(key, 'reranker.output_documents.'), 3, 0), mapKeys(SpanAttributes)),
-                    arrayMap(key -> toUInt32OrZero(extract(key, '[.]([0-9]+)[.]document[.]')), mapKeys(SpanAttributes)),
-                    arrayMap(key -> multiIf(endsWith(key, '.document.id'), 1, endsWith(key, '.document.score'), 2, endsWith(key, '.document.content'), 3, endsWith(key, '.document.metadata'), 4, 0), mapKeys(SpanAttributes)),
-                    mapValues(SpanAttributes)) AS codes
+                    (head, place, end, value) -> if(head = 0 OR end = 0 OR place > 65534 OR value = '', 0,
+                        (65536 * transform(head, [20, 25, 26], [0, 1, 2], 0) + place) * 8 + transform(end, [12, 15, 17, 18], [1, 2, 3, 4], 0))::UInt32,
+                    heads,
+                    arrayMap((key, head, end) -> toUInt32OrZero(substring(key, head + 1, greatest(0, length(key) - head - end))), mapKeys(SpanAttributes), heads, ends),
+                    ends,
+                    values) AS codes
             FROM otel_traces
             WHERE Kind IN ('RETRIEVER', 'RERANKER')
         )
