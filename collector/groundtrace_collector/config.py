@@ -45,8 +45,12 @@ class CollectorConfig(BaseModel):
         None, description="CSV file of model prices, asked before those that come with groundtrace."
     )
     retention_days: int = Field(30, ge=1, le=36_500, description="Days a span is kept.")
-    body_bytes: int = Field(16 << 20, ge=1 << 10, description="Largest request body taken, as sent.")
-    inflated_bytes: int = Field(64 << 20, ge=1 << 10, description="Largest request body taken, inflated.")
+    body_bytes: int = Field(
+        16 << 20, ge=1 << 10, description="Largest request body taken, as sent; JSON also inflated."
+    )
+    inflated_bytes: int = Field(
+        64 << 20, ge=1 << 10, description="Largest protobuf request body taken, inflated."
+    )
     attribute_bytes: int = Field(1 << 20, ge=64, description="Longest attribute value kept; the rest is cut.")
     attribute_count: int = Field(
         10_000, ge=1, description="Most attributes of a span, scope or resource; the rest is left out."

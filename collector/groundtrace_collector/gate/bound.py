@@ -11,19 +11,22 @@ from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from groundtrace_collector.gate.frame import varint
+from groundtrace_collector.gate.items import check_items
 
 PROJECT_ATTRIBUTE: Final = "openinference.project.name"
 _NAME: Final = PROJECT_ATTRIBUTE.encode()
 _VALUE_TAG, _STRING_TAG = b"\x12", b"\x0a"
 
 
-def only_of(body: bytes, project: str) -> tuple[bytes, int, str]:
+def only_of(body: bytes, project: str, *, most_items: int) -> tuple[bytes, int, str]:
     """A request's bytes without the spans of other projects, how many were left out, and why.
 
-    Bytes that are no ExportTraceServiceRequest are returned as they are: the gate refuses them.
+    Bytes that are no ExportTraceServiceRequest are returned as they are: the gate refuses them. Raises
+    TooLargeError, as the gate does, for a request of more than ``most_items`` items.
     """
     if _names_only(body, project):
         return body, 0, ""
+    check_items(body, ExportTraceServiceRequest, most=most_items)
     try:
         request = ExportTraceServiceRequest.FromString(body)
     except ProtobufError:

@@ -9,6 +9,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError as ProtobufError
 from google.protobuf.message import EncodeError
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from groundtrace_collector.errors import DecodeError
 from groundtrace_collector.gate.detector import build_detector
@@ -74,9 +75,9 @@ def check(body: bytes, limits: Limits) -> CheckedRequest:
     attributes beyond the limits. Raises DecodeError when the bytes are not such a request, TooLargeError
     when it has more items than are taken.
     """
+    check_items(body, ExportTraceServiceRequest, most=limits.request_items)
     try:
         request = _Detector.FromString(body)
-        check_items(request, body, most=limits.request_items)
         spans, faults, is_crowded = _count(request, limits)
         written = _written(request)
         if written is None or faults or is_crowded or _is_overlong(request, body, limits):

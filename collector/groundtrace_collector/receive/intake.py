@@ -18,10 +18,10 @@ async def take_spans(collector: Collector, body: bytes, caller: Caller) -> Check
     A bound caller decides the project; its spans that name another are refused. Raises DecodeError for
     other bytes, and as `CommitQueue.submit`.
     """
+    config = collector.config
     others, reason = 0, ""
     if caller.project is not None:
-        body, others, reason = only_of(body, caller.project)
-    config = collector.config
+        body, others, reason = only_of(body, caller.project, most_items=config.request_items)
     limits = Limits.at(
         time.time_ns(),
         retention_days=config.retention_days,

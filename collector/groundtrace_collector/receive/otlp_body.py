@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from groundtrace_collector.collector import Collector
 from groundtrace_collector.errors import ApiError
+from groundtrace_collector.gate.items import check_json_items
 from groundtrace_collector.receive.answers import JSON, PROTOBUF, media_type_of
 from groundtrace_collector.receive.body import announced_bytes, read_body
 from groundtrace_collector.receive.encoding import inflate
@@ -32,5 +33,10 @@ async def otlp_body(request: Request, collector: Collector, kind: type[Message])
     # What is too large for good must not be told to come again.
     collector.commits.check_room(min(announced_bytes(request), config.body_bytes))
     sent = await read_body(request, limit=config.body_bytes, stall_s=config.stall_s)
-    body = inflate(sent, request.headers.get("content-encoding", ""), limit=config.inflated_bytes)
-    return to_protobuf(body, kind) if media_type == JSON else body
+    # Parsed, JSON takes some ten times its length, so it may not inflate as far.
+    limit = min(config.body_bytes, config.inflated_bytes) if media_type == JSON else config.inflated_bytes
+    body = inflate(sent, request.headers.get("content-encoding", ""), limit=limit)
+    if media_type != JSON:
+        return body
+    check_json_items(body, most=config.request_items)
+    return to_protobuf(body, kind)

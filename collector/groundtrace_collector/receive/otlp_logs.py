@@ -15,6 +15,7 @@ from groundtrace_collector.access.caller import Called, Caller
 from groundtrace_collector.collector import Collector
 from groundtrace_collector.counting import note_refusal
 from groundtrace_collector.errors import DecodeError, GroundtraceError
+from groundtrace_collector.gate.items import check_items
 from groundtrace_collector.query.verdicts import MAX_ITEMS, add_scores
 from groundtrace_collector.receive.answers import answer_type, refused, response
 from groundtrace_collector.receive.evaluations import evaluations_in, sentence
@@ -46,8 +47,10 @@ async def export_logs(request: Request, caller: Called) -> Response:
 async def take_records(collector: Collector, body: bytes, caller: Caller) -> ExportLogsServiceResponse:
     """Store the scores in an ExportLogsServiceRequest; the answer says what was refused of it.
 
-    Raises DecodeError for other bytes, StoreDownError when the scores cannot be stored now.
+    Raises DecodeError for other bytes, TooLargeError for too many items, StoreDownError when the scores
+    cannot be stored now.
     """
+    check_items(body, ExportLogsServiceRequest, most=collector.config.request_items)
     try:
         request = ExportLogsServiceRequest.FromString(body)
     except ProtobufError as error:

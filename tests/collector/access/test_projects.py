@@ -11,6 +11,7 @@ import pytest
 from groundtrace_collector.access.key import Role
 from groundtrace_collector.access.policy import is_of_all_projects
 from groundtrace_collector.app import ROUTED
+from groundtrace_collector.errors import TooLargeError
 from groundtrace_collector.gate.bound import PROJECT_ATTRIBUTE, only_of
 from groundtrace_collector.query.safe_sql import TABLES
 from groundtrace_evaluators import get
@@ -354,12 +355,21 @@ async def test_spans_that_name_another_project_are_refused_and_the_rest_is_kept(
 def test_a_request_that_names_the_keys_own_project_is_not_walked() -> None:
     body = otlp_request([{"trace_id": "e" * 32}], resource={PROJECT_ATTRIBUTE: "mine"})
 
-    assert only_of(body, "mine") == (body, 0, "")
+    assert only_of(body, "mine", most_items=1_000) == (body, 0, "")
 
 
 @pytest.mark.parametrize("body", [b"\xff", PROJECT_ATTRIBUTE.encode(), b""])
 def test_bytes_that_are_no_request_are_left_to_the_gate(body: bytes) -> None:
-    assert only_of(body, "mine") == (body, 0, "")
+    assert only_of(body, "mine", most_items=1_000) == (body, 0, "")
+
+
+def test_a_request_of_too_many_items_is_refused_before_its_projects_are_looked_for() -> None:
+    body = (
+        otlp_request([{"trace_id": "e" * 32}], resource={PROJECT_ATTRIBUTE: "theirs"}) + b"\x0a\x00" * 1_001
+    )
+
+    with pytest.raises(TooLargeError, match="more than 1000 spans"):
+        only_of(body, "mine", most_items=1_000)
 
 
 async def test_a_trace_that_takes_anothers_ids_gets_none_of_its_texts(two: Two) -> None:

@@ -15,6 +15,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from groundtrace_collector.errors import DecodeError, TooLargeError
 from groundtrace_collector.gate.frame import varint
 from groundtrace_collector.gate.gate import Limits, check
+from groundtrace_collector.gate.items import check_json_items
 from tests.collector.otlp import new_trace_id, otlp_request
 
 NOW_NS = time.time_ns()
@@ -161,14 +162,50 @@ def in_request(span: bytes, *, resource: bytes = b"", scope: bytes = b"") -> byt
         ),
         pytest.param(in_request(one_span(), resource=field(1, b"\x0a\x00" * 1_001)), id="of-a-resource"),
         pytest.param(in_request(one_span(), scope=field(1, b"\x1a\x00" * 1_001)), id="of-a-scope"),
+        pytest.param(
+            in_request(one_span(field(9, field(2, field(6, b"\x0a\x00" * 1_001))))), id="pairs-of-a-map"
+        ),
+        pytest.param(
+            in_request(one_span(), resource=field(1, b"\x1a\x00" * 1_001)), id="that-only-newer-ones-know"
+        ),
+        pytest.param(b"\x8a\x80\x00\x00" * 1_001, id="under-tags-written-long"),
+        pytest.param(b"\x0a\x80\x00" * 1_001, id="of-lengths-written-long"),
+        pytest.param(b"\x0a\x02\x78\x01" * 1_001, id="of-unknown-content"),
+        pytest.param(b"\x7b\x0a\xff\x01" + b"\x05" * 255 + b"\x7c" + b"\x0a\x00" * 1_001, id="after-a-group"),
     ],
 )
 def test_a_request_of_too_many_items_is_refused_whatever_they_are(body: bytes) -> None:
     assert check(body, replace(LIMITS, attribute_count=2_000, request_items=2_000)).refused <= 1_001
     with pytest.raises(
-        TooLargeError, match="more than 1000 spans, events, attributes and array elements: send"
+        TooLargeError, match="more than 1000 spans, events, attributes and array elements, or"
     ):
         check(body, LIMITS)
+
+
+def test_a_request_of_too_many_fields_is_refused() -> None:
+    with pytest.raises(TooLargeError, match=r"or 4000 fields: send it in parts"):
+        check(in_request(one_span(b"\x78\x00" * 4_001)), LIMITS)
+
+
+def test_items_are_counted_before_the_request_is_parsed() -> None:
+    with pytest.raises(TooLargeError):
+        check(b"\x0a\x00" * 1_001 + b"\xff", LIMITS)
+    with pytest.raises(DecodeError):
+        check(b"\x0a\x00" * 900 + b"\xff" * 500, LIMITS)
+
+
+def test_json_of_too_many_objects_and_arrays_is_refused() -> None:
+    check_json_items(b"[" + b"{}," * 1_999, most=1_000)
+    with pytest.raises(TooLargeError, match="more than 2000 objects and arrays: send it in parts"):
+        check_json_items(b"[" + b"{}," * 2_000, most=1_000)
+
+
+def test_texts_that_hold_the_bytes_of_many_items_are_none() -> None:
+    body = otlp_request(
+        [{"trace_id": new_trace_id(), "start_ns": NOW_NS, "attributes": {"j": "\0J\n" * 2_000}}]
+    )
+
+    assert check(body, replace(LIMITS, attribute_bytes=10_000)).spans == 1
 
 
 @pytest.mark.parametrize(

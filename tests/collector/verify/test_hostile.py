@@ -165,22 +165,61 @@ def test_an_attribute_of_60_mb_is_refused_or_cut(server: ServeProcess) -> None:
     assert_takes_spans(server)
 
 
+def in_span(items: bytes) -> bytes:
+    _, body = one_trace()
+    span = ExportTraceServiceRequest.FromString(body).resource_spans[0].scope_spans[0].spans[0]
+    return field(1, field(2, field(2, span.SerializeToString() + items)))
+
+
 @pytest.mark.verify
 @pytest.mark.parametrize(
-    "item", [b"\x4a\x00", b"\x5a\x00", b"\x6a\x00"], ids=["attributes", "events", "links"]
+    "dense",
+    [
+        pytest.param(lambda: b"\x0a\x00" * 20_000_000, id="resources"),
+        pytest.param(lambda: field(1, field(2, b"\x12\x00" * 20_000_000)), id="spans"),
+        pytest.param(lambda: in_span(b"\x4a\x00" * 20_000_000), id="attributes"),
+        pytest.param(lambda: in_span(b"\x5a\x00" * 20_000_000), id="events"),
+        pytest.param(
+            lambda: in_span(field(9, field(2, field(5, b"\x0a\x00" * 20_000_000)))), id="elements-of-an-array"
+        ),
+        pytest.param(
+            lambda: in_span(field(9, field(2, field(6, b"\x0a\x00" * 20_000_000)))), id="pairs-of-a-map"
+        ),
+    ],
 )
-def test_a_request_of_millions_of_empty_items_is_refused(server: ServeProcess, item: bytes) -> None:
+def test_a_request_of_millions_of_empty_items_is_refused_and_costs_little(
+    server: ServeProcess, dense: Callable[[], bytes]
+) -> None:
     server.start()
-    _, body = one_trace()
-    request = ExportTraceServiceRequest.FromString(body)
-    span = request.resource_spans[0].scope_spans[0].spans[0].SerializeToString() + item * 20_000_000
-    dense = field(1, field(2, field(2, span)))
+    before = peak_mb(server)
     began = time.monotonic()
-    answer = post(server, gzip.compress(dense, 1), content_encoding="gzip")
+    answer = post(server, gzip.compress(dense(), 1), content_encoding="gzip")
 
-    report(f"20 million empty items: {time.monotonic() - began:.1f} s, peak {peak_mb(server)} MB")
+    took, more = time.monotonic() - began, peak_mb(server) - before
+    report(f"20 million empty items: {took:.1f} s, {more} MB more")
     assert answer.status_code == 413
     assert message_of(answer).startswith("the request holds more than 1000000 spans, events, attributes and")
+    assert more < 300
+    assert_takes_spans(server)
+
+
+@pytest.mark.verify
+def test_json_of_millions_of_empty_items_costs_little(server: ServeProcess) -> None:
+    server.start()
+    before = peak_mb(server)
+    messages = []
+    for count in (1_999_990, 5_000_000, 20_000_000):
+        dense = gzip.compress(b'{"resourceSpans":[' + b"{}," * count + b"{}]}", 1)
+        answer = post(server, dense, content_encoding="gzip", content_type="application/json")
+        assert answer.status_code == 413
+        messages.append(answer.json()["message"])
+
+    more = peak_mb(server) - before
+    report(f"JSON of millions of empty items: {more} MB more")
+    assert messages[0].startswith("the request holds more than 1000000 spans, events, attributes and")
+    assert messages[1] == "the JSON body holds more than 2000000 objects and arrays: send it in parts"
+    assert messages[2] == f"the gzip body inflates to more than {16 << 20} bytes"
+    assert more < 700
     assert_takes_spans(server)
 
 
