@@ -234,12 +234,13 @@ CREATE TEMPORARY TABLE documents ENGINE = Memory AS
 SELECT
     TraceNo,
     groupArray(1000)((SpanId, Stage, Rank, DocumentId, Score, ContentHash)) AS List,
-    arrayFilter(x -> x.6 != 0, List) AS WithText
+    arrayFilter(x -> x.6 != 0, List) AS WithText,
+    groupArrayIf(1000)((DocumentId, DatedAt), toInt64(DatedAt) != 0) AS Dated
 FROM
 (
     SELECT
         reinterpretAsUInt128(sipHash128(Project, TraceId)) AS TraceNo,
-        SpanId, Stage, Rank, DocumentId, Score, ContentHash
+        SpanId, Stage, Rank, DocumentId, Score, ContentHash, DatedAt
     FROM retrieved_documents
     WHERE Timestamp >= (SELECT min(FirstSpanAt) FROM settling) AND Timestamp <= (SELECT max(LastSpanAt) FROM settling)
         AND toStartOfFiveMinutes(Timestamp) >= toStartOfFiveMinutes((SELECT min(FirstSpanAt) FROM settling))
@@ -303,7 +304,7 @@ INSERT INTO traces
     Status, HasRoot, Incomplete, RootSpanId, SpanCount, Session, User, Query, Answer, QueryHash, InputHash,
     Encoder, Encoders, Reranker, LlmModel, PromptVersion, Route,
     TokensPrompt, TokensCompletion, TokensCacheRead, TokensCacheWrite, TokensReasoning, CostUsd, Metadata, Tags, SpanKinds, SpanNs,
-    ErrorTypes, RetrievedIds, ContextIds, RerankScores, GoldIds, Margin, MarginAuroc, MarginSpace, DatasetRow, Retries, Fallback,
+    ErrorTypes, RetrievedIds, ContextIds, RerankScores, GoldIds, Margin, MarginAuroc, MarginSpace, DocumentAt, DatasetRow, Retries, Fallback,
     CacheHit, CacheSimilarity, EmbeddedTexts, EmbeddingNs
 )
 WITH
@@ -323,7 +324,9 @@ SELECT
     Retrieved.4,
     Context.4,
     arrayMap(x -> assumeNotNull(x), arrayFilter(x -> isNotNull(x), Reranked.5)),
-    GoldIds, Margin, MarginAuroc, MarginSpace, DatasetRow, Retries, Fallback, CacheHit, CacheSimilarity, EmbeddedTexts, EmbeddingNs
+    GoldIds, Margin, MarginAuroc, MarginSpace,
+    arraySort(x -> x.1, arrayFilter(x -> x.1 != 0, arrayMap(x -> (indexOf(Context.4, x.1), x.2), Dated)))[1].2,
+    DatasetRow, Retries, Fallback, CacheHit, CacheSimilarity, EmbeddedTexts, EmbeddingNs
 FROM
 (
     SELECT
@@ -331,6 +334,7 @@ FROM
         query.Input AS Query,
         answer.Output AS Answer,
         document.WithText AS WithText,
+        document.Dated AS Dated,
         arraySort(x -> x.3, arrayFilter(x -> x.2 = 'retrieved' AND x.1 = LastRetriever, document.List)) AS Retrieved,
         arraySort(x -> x.3, arrayFilter(x -> x.2 = 'rerank_out' AND x.1 = LastReranker, document.List)) AS Reranked,
         if(notEmpty(Reranked), Reranked, Retrieved) AS Context,

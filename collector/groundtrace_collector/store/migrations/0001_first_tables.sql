@@ -172,6 +172,8 @@ CREATE TABLE IF NOT EXISTS retrieved_documents
     DocumentId String CODEC(ZSTD(1)),
     Score Nullable(Float64) CODEC(ZSTD(1)),
     ContentHash UInt64 CODEC(ZSTD(1)),
+    -- When the document was last changed, else published or made, as its metadata say; 1970 where they do not.
+    DatedAt DateTime64(0) CODEC(ZSTD(1)),
     Seq UInt64 CODEC(Delta(8), ZSTD(1)),
     INDEX idx_document_id DocumentId TYPE bloom_filter(0.01) GRANULARITY 1
 )
@@ -186,7 +188,23 @@ SETTINGS ttl_only_drop_parts = 1, merge_selector_base = 10, non_replicated_dedup
 -- before it was dropped. `codes` says of each attribute which field of which place of which list it is; keys are
 -- looked up in their dictionary, so only fields of documents cost anything for each span.
 CREATE MATERIALIZED VIEW IF NOT EXISTS retrieved_documents_mv TO retrieved_documents AS
-WITH text -> if(text = '', 0, cityHash64(text)) AS text_hash
+WITH
+    text -> if(text = '', 0, cityHash64(text)) AS text_hash,
+    -- How loaders call a document's dates, the one that tells most of its age first; letters alone, in lower case.
+    [
+        'lastmodified', 'lastmodifieddate', 'lastmodifiedat', 'lastmodifiedtime', 'lastmodifieddatetime', 'datelastmodified',
+        'modified', 'modifiedat', 'modifieddate', 'modifiedtime', 'datemodified', 'modificationdate', 'moddate', 'mtime', 'lastmod',
+        'lastupdated', 'lastupdatedat', 'lastupdateddate', 'updated', 'updatedat', 'updateddate', 'updatedtime', 'dateupdated',
+        'lastedited', 'lasteditedat', 'lastediteddate', 'lasteditedtime',
+        'published', 'publishedat', 'publisheddate', 'publishedtime', 'publishdate', 'publicationdate', 'datepublished', 'pubdate',
+        'created', 'createdat', 'createddate', 'createdtime', 'datecreated', 'creationdate', 'creationtime', 'date'
+    ] AS date_names,
+    -- A bare year is too coarse, and 01/02/2024 may be either of two days.
+    text -> if(length(text) >= 7 AND match(text, '[0-9]{4}') AND NOT match(text, '^[0-9]{1,2}/'), text, '') AS date_text,
+    metadata -> arrayFirst(at -> at != 0, arrayMap(
+        pair -> ifNull(toInt64(parseDateTime64BestEffortOrNull(date_text(replaceRegexpAll(pair.2, '^"D:|["\\x27]', '')), 0, 'UTC')), 0),
+        arraySort(pair -> indexOf(date_names, pair.1), arrayFilter(pair -> has(date_names, pair.1), arrayMap(
+            pair -> (lower(replaceRegexpAll(pair.1, '[^A-Za-z]', '')), pair.2), JSONExtractKeysAndValuesRaw(metadata)))))) AS date_in
 SELECT
     Project, TraceId, SpanId, Timestamp,
     ['retrieved', 'rerank_in', 'rerank_out'][intDiv(document.1, 65536) + 1] AS Stage,
@@ -194,6 +212,9 @@ SELECT
     document.2 AS DocumentId,
     toFloat64OrNull(document.3) AS Score,
     document.4 AS ContentHash,
+    -- Metadata without such a word are not parsed, and documents without metadata cost nothing.
+    fromUnixTimestamp64Second(arrayMap(metadata -> date_in(metadata), arrayFilter(
+        metadata -> multiSearchAnyCaseInsensitive(metadata, ['date', 'mod', 'mtime', 'edit', 'publish', 'creat']), [document.5]))[1]) AS DatedAt,
     Seq
 FROM
 (
@@ -212,7 +233,8 @@ FROM
                     if(id = '', JSONExtractString(JSONExtractArrayRaw(output, 'documents')[place + 1], 'id'), ''),
                     if(id = '' AND has(content_places, place), concat('text-', lower(hex(contents[indexOf(content_places, place)]))), '')),
                 scores[indexOf(score_places, place)],
-                contents[indexOf(content_places, place)]),
+                contents[indexOf(content_places, place)],
+                metadatas[indexOf(metadata_places, place)]),
             places, arrayMap(place -> ids[indexOf(id_places, place)], places)))) AS document
     FROM
     (
@@ -233,22 +255,24 @@ FROM
                 (document, i) -> tuple(
                     (i - 1)::UInt32, 
                     firstNonDefault(document.1, if(document.3 = 0, '', concat('text-', lower(hex(document.3))))),
-                    document.2, document.3),
+                    document.2, document.3, document.4),
                 arrayConcat(
-                    arrayMap(d -> (JSONExtractString(d, 'id'), JSONExtractRaw(d, 'score'), text_hash(JSONExtractString(d, 'content'))),
+                    arrayMap(d -> (JSONExtractString(d, 'id'), JSONExtractRaw(d, 'score'), text_hash(JSONExtractString(d, 'content')), JSONExtractRaw(d, 'metadata')),
                         JSONExtractArrayRaw(genai_documents)),
-                    arrayMap((id, i) -> (id, JSONExtractArrayRaw(vector_scores)[i], 0::UInt64),
+                    arrayMap((id, i) -> (id, JSONExtractArrayRaw(vector_scores)[i], 0::UInt64, ''),
                         JSONExtract(vector_ids, 'Array(String)'), arrayEnumerate(JSONExtract(vector_ids, 'Array(String)'))),
                     arrayMap(e -> (
                             firstNonDefault(e['db.query.result.id'], e['db.search.result.id']),
                             firstNonDefault(e['db.query.result.score'], e['db.search.result.score'], e['db.query.result.distance'], e['db.search.result.distance']),
-                            text_hash(firstNonDefault(e['db.query.result.document'], e['db.search.result.entity']))),
+                            text_hash(firstNonDefault(e['db.query.result.document'], e['db.search.result.entity'])),
+                            ''),
                         arrayFilter((e, name) -> name IN ('db.query.result', 'db.search.result'), event_attributes, event_names)),
                     arrayMap(d -> (
                             firstNonDefault(JSONExtractString(d, 'id'), JSONExtractString(d, 'metadata', 'id'), JSONExtractString(d, 'metadata', '_id'),
                                 JSONExtractString(d, 'metadata', 'doc_id'), JSONExtractString(d, 'metadata', 'source')),
                             JSONExtractRaw(d, 'metadata', 'score'),
-                            text_hash(JSONExtractString(d, 'page_content'))),
+                            text_hash(JSONExtractString(d, 'page_content')),
+                            JSONExtractRaw(d, 'metadata')),
                         JSONExtractArrayRaw(entity_output, 'documents'))) AS found,
                 arrayEnumerate(found))) AS others
         FROM
@@ -340,6 +364,8 @@ CREATE TABLE IF NOT EXISTS traces
     Margin Nullable(Float64) CODEC(ZSTD(1)),
     MarginAuroc Nullable(Float64) CODEC(ZSTD(1)),
     MarginSpace LowCardinality(String) CODEC(ZSTD(1)),
+    -- The date of the best-ranked document of the context that has one; 1970 where none has.
+    DocumentAt DateTime64(0) CODEC(ZSTD(1)),
     DatasetRow String CODEC(ZSTD(1)),
     Retries UInt32 CODEC(T64, ZSTD(1)),
     Fallback Bool CODEC(ZSTD(1)),
