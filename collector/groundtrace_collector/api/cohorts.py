@@ -15,8 +15,8 @@ router = APIRouter(prefix="/api/v1/cohorts", tags=["cohorts"])
 By = Annotated[
     str,
     Query(
-        description="A field of the trace such as `encoder`, `metadata.KEY`, `language`, `query_length`, `day` or "
-        "`hour`; several separated by commas."
+        description="A field of the trace such as `encoder`, `metadata.KEY`, `language`, `query_length`, "
+        "`document_age`, `day` or `hour`; several separated by commas."
     ),
 ]
 Metrics = Annotated[

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 @click.option(
     "--by",
     metavar="DIMENSION",
-    help="A field such as encoder, metadata.KEY, language, query_length, day or hour; several with commas.",
+    help="A field such as encoder, metadata.KEY, language, query_length, document_age, day or hour; "
+    "several with commas.",
 )
 @click.option(
     "--metrics",

@@ -16,6 +16,7 @@ from groundtrace_collector.gating.proving import (
 )
 from groundtrace_collector.query.dimensions import dimension
 from groundtrace_collector.query.metrics import metric
+from groundtrace_collector.query.sides import WINDOW
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -86,7 +87,13 @@ def _own(gate: GateFile) -> list[str]:
 
 def _of_candidate(client: Client, live: Live, metrics: list[str]) -> tuple[Cohorts, Cohorts]:
     """The metrics of the candidate's traces: all of them, and cohort by cohort."""
-    parts = (f"({live.where})" if live.where else "", dimension(live.by).where(live.candidate))
+    candidate = "" if live.by == WINDOW else dimension(live.by).where(live.candidate)
+    if not candidate:
+        raise GateFileError(
+            f"{', '.join(metrics)}: each encoder has its own scale, and no where-expression finds the traces of "
+            f"{live.by} {live.candidate!r} alone: compare by encoder, or write a limit over a [replay]"
+        )
+    parts = (f"({live.where})" if live.where else "", candidate)
     where = " and ".join(filter(None, parts))
     whole, families = (
         client.cohorts(

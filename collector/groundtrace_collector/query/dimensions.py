@@ -21,6 +21,14 @@ _DAY_NS, _HOUR_NS = 86_400_000_000_000, 3_600_000_000_000
 _UP_TO = {20: "1-20", 50: "21-50", 100: "51-100", 200: "101-200", 500: "201-500"}
 _LONGER = "501+"
 LENGTHS = (*_UP_TO.values(), _LONGER)
+_AGES: dict[str, tuple[int, int | None]] = {
+    "under 1 day": (0, 1),
+    "1-7 days": (1, 7),
+    "7-30 days": (7, 30),
+    "30-90 days": (30, 90),
+    "90-365 days": (90, 365),
+    "over 365 days": (365, None),
+}
 _NOT_COHORTS = {"query", "answer"}
 _BRACKETED = re.compile(r"metadata\['((?:[^']|'')+)'\]")
 _PLAIN = re.compile(r"metadata(\.[A-Za-z_]\w*)+", re.ASCII)
@@ -140,7 +148,11 @@ def _equals(word: str, value: str) -> str:
 
 
 def _of_day(day: str) -> str:
-    return f"started_at >= '{day}' and started_at < '{date.fromisoformat(day) + timedelta(days=1)}'"
+    try:
+        end = date.fromisoformat(day) + timedelta(days=1)
+    except (ValueError, OverflowError):
+        return ""
+    return f"started_at >= '{day}' and started_at < '{end}'"
 
 
 def _of_language(language: str) -> str:
@@ -149,6 +161,14 @@ def _of_language(language: str) -> str:
     literal = re.sub(r"([\\%_])", r"\\\1", language)
     tests = (f"metadata.language ilike '{_quoted(literal + rest)}'" for rest in ("", "-%", r"\_%"))
     return f"({' or '.join(tests)})"
+
+
+def _of_age(age: str) -> str:
+    if age not in _AGES:
+        return "" if age else "document_age_days is null"
+    least, most = _AGES[age]
+    below = f" and document_age_days < {most}" if most else ""
+    return f"document_age_days >= {least}{below}"
 
 
 def _quoted(value: str) -> str:
@@ -163,6 +183,11 @@ def _of_length(column: str) -> str:
     return f"multiIf({column} = '', '', {steps}, '{_LONGER}')"
 
 
+def _by_age(days: str) -> str:
+    steps = ", ".join(f"{days} < {most}, '{name}'" for name, (_, most) in _AGES.items() if most)
+    return f"multiIf(isNull({days}), '', {steps}, '{list(_AGES)[-1]}')"
+
+
 # Times go through a function that the engine does not look behind: a condition that prunes days would hide the
 # newer version of a row that a late root moved to another day (see filters.py). They are UTC so, too.
 _NS = "toUnixTimestamp64Nano(StartedAt)"
@@ -171,11 +196,13 @@ DERIVED = {
     "language": _Derived(
         sql="lowerUTF8(extract(toString(Metadata['language']), '^[^-_]*'))", where=_of_language
     ),
+    "document_age": _Derived(sql=_by_age(TRACE_FIELDS["document_age_days"].column), where=_of_age),
     "day": _Derived(sql=f"toString(toDate(toInt32(intDiv({_NS}, {_DAY_NS}))))", where=_of_day),
     "hour": _Derived(sql=f"leftPad(toString(intDiv({_NS}, {_HOUR_NS}) % 24), 2, '0')"),
 }
 """Dimensions that are computed: the length of the query in characters, the language that the metadata name without
-its region, the day and the hour of the day (UTC) in which the trace started."""
+its region, how old the best-ranked dated document of the context was, the day and the hour of the day (UTC) in which
+the trace started."""
 FIELDS = tuple(
     name for name, field in TRACE_FIELDS.items() if field.kind is Kind.TEXT and name not in _NOT_COHORTS
 )

@@ -37,6 +37,10 @@ def _number(name: str, column: str, help_: str) -> Field:
     return Field(name=name, column=column, kind=Kind.NUMBER, present=f"isNotNull({column})", help=help_)
 
 
+_AGE = "((toUnixTimestamp64Nano(StartedAt) / 1e9 - toInt64(DocumentAt)) / 86400)"
+# A date up to a day after the trace is one without its time zone, or of another clock; a later one is no age.
+_DOCUMENT_AGE = f"if(toInt64(DocumentAt) = 0 OR {_AGE} < -1, NULL, greatest({_AGE}, 0))"
+
 TRACE_FIELDS: dict[str, Field] = {
     field.name: field
     for field in (
@@ -78,6 +82,11 @@ TRACE_FIELDS: dict[str, Field] = {
         _number("tokens_prompt", "TokensPrompt", "Prompt tokens, each LLM call once."),
         _number("tokens_completion", "TokensCompletion", "Completion tokens, each LLM call once."),
         _number("cost_usd", "CostUsd", "US dollars."),
+        _number(
+            "document_age_days",
+            _DOCUMENT_AGE,
+            "Days from the date of the context's best-ranked dated document to the trace's start.",
+        ),
         Field(
             name="incomplete",
             column="Incomplete",

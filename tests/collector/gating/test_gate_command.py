@@ -155,9 +155,12 @@ def test_a_margin_has_a_limit_on_the_candidates_own_scale_and_is_not_compared(
     (tmp_path / "limit.toml").write_text(live + limit, encoding="utf-8")
     compared = '[[rule]]\nkind = "no-regression"\nmetric = "margin"\n'
     (tmp_path / "compared.toml").write_text(live + compared, encoding="utf-8")
+    of_hours = '[live]\nby = "hour"\nbase = "01"\ncandidate = "02"\n'
+    (tmp_path / "hours.toml").write_text(of_hours + limit.replace('cohorts = "all"\n', ""), encoding="utf-8")
 
     held = _gate(tmp_path / "limit.toml", "--url", url, "--json")
     refused = _gate(tmp_path / "compared.toml", "--url", url)
+    hours = _gate(tmp_path / "hours.toml", "--url", url)
 
     checks = {each["cohort"]: each for each in json.loads(held.stdout)["checks"]}
     assert (checks["*"]["candidate"]["value"], checks["*"]["candidate"]["n"]) == (0.25, 14 + 36 + 34)
@@ -168,6 +171,10 @@ def test_a_margin_has_a_limit_on_the_candidates_own_scale_and_is_not_compared(
     )
     assert (refused.exit_code, refused.stdout) == (2, "")
     assert "several embedding spaces (hash@1" in refused.stderr
+    assert (hours.exit_code, "no where-expression finds the traces of hour '02' alone" in hours.stderr) == (
+        2,
+        True,
+    )
 
 
 def test_a_gate_replays_a_dataset_that_the_collector_keeps(url: str, tmp_path: Path) -> None:

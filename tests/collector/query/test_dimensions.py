@@ -41,6 +41,17 @@ DERIVED_FROM: dict[str, list[tuple[dict[str, Any], str]]] = {
         ({"Metadata": {"language": given}}, key)
         for given, key in [("de", "de"), ("de-DE", "de"), ("DE_at", "de"), ("deu", "deu"), ("German", "german")]
     ] + [({}, ""), ({"Metadata": {"lang": "de"}}, "")],
+    "document_age": [
+        ({"StartedAt": "2026-11-21T10:00:00Z", "DocumentAt": at}, key)
+        for at, key in [
+            ("2026-11-21T10:00:00Z", "under 1 day"), ("2026-11-20T10:00:01Z", "under 1 day"),
+            ("2026-11-20T10:00:00Z", "1-7 days"), ("2026-11-14T10:00:00Z", "7-30 days"),
+            ("2026-10-22T10:00:00Z", "30-90 days"), ("2026-08-23T10:00:00Z", "90-365 days"),
+            ("2025-11-21T10:00:01Z", "90-365 days"), ("2025-11-21T10:00:00Z", "over 365 days"),
+            ("1955-01-01T00:00:00Z", "over 365 days"), ("1970-01-01T00:00:00Z", ""),
+            ("2026-11-22T10:00:00Z", "under 1 day"), ("2026-11-22T10:00:01Z", ""),
+        ]
+    ] + [({}, "")],
     "day": [
         ({"StartedAt": "2026-11-20T23:59:59.999999999Z"}, "2026-11-20"),
         ({"StartedAt": "2026-11-21T00:00:00Z"}, "2026-11-21"),
@@ -84,8 +95,22 @@ async def test_the_expression_of_a_cohort_finds_its_traces_and_no_others(store: 
         assert await cohorts(store, by, expression) == {key: traces}, expression
 
 
+async def test_the_expression_of_an_age_finds_its_traces_and_no_others(store: Store) -> None:
+    cases = [columns for columns, _ in DERIVED_FROM["document_age"]]
+    await store.insert("traces", [trace(str(n), **columns) for n, columns in enumerate(cases)])
+
+    found = await cohorts(store, "document_age")
+
+    assert len(found) == 7
+    for key, traces in found.items():
+        expression = dimension("document_age").where(key)
+        assert await cohorts(store, "document_age", expression) == {key: traces}, expression
+
+
 def test_a_cohort_that_no_expression_finds_has_none() -> None:
     assert dimension("hour").where("07") == ""
+    assert dimension("day").where("yesterday") == dimension("day").where("9999-12-31") == ""
+    assert dimension("document_age").where("old") == ""
     assert dimension("encoder,query_length").where("e · 1-20") == ""
 
 
@@ -169,7 +194,7 @@ async def test_a_root_that_moved_a_trace_to_another_day_leaves_no_ghost_behind(s
         ("", "unknown dimension ''"),
         ("encoder,,route", "unknown dimension ''"),
         ("encoder,rout", "unknown dimension 'rout'; did you mean route?; use project, service"),
-        ("document_age", "unknown dimension 'document_age'"),
+        ("document_ages", "unknown dimension 'document_ages'; did you mean document_age?"),
         ("metadata['a']b", "unknown dimension"),
         ("route,user,session,encoder,day", "at most 4 dimensions at once, got 5"),
     ],
