@@ -39,6 +39,8 @@ def of_comparison(answer: Answer) -> Iterator[str]:
     metrics = answer["cohorts"][0]["metrics"] if answer["cohorts"] else {}
     for side in ("base", "candidate"):
         # What only a pair has, such as churn, is counted there alone.
-        if metrics and not any(each["paired"] or each[side]["n"] for each in metrics.values()):
+        if metrics and not any(
+            (each["paired"] and each["difference"]["n"]) or each[side]["n"] for each in metrics.values()
+        ):
             names = " or ".join(metrics)
             yield f"no trace here has {answer['by']} {answer[side]!r}, or none of them has what {names} is made of"
