@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from groundtrace_collector.access.caller import check_routes
 from groundtrace_collector.access.gatekeeper import Gatekeeper
-from groundtrace_collector.access.policy import INGEST_START
+from groundtrace_collector.access.policy import INGEST_START, is_page
 from groundtrace_collector.amiss import invalid, unrouted
 from groundtrace_collector.api import (
     calibrations,
@@ -37,6 +37,7 @@ from groundtrace_collector.errors import ApiError, GroundtraceError, StoreDownEr
 from groundtrace_collector.head import Head
 from groundtrace_collector.pages import login
 from groundtrace_collector.pages import routes as pages
+from groundtrace_collector.pages.route import error_page
 from groundtrace_collector.receive import health, otlp_http, otlp_logs
 from groundtrace_collector.receive.answers import answer_type, failed, http_status, media_type_of
 from groundtrace_collector.receive.whole_body import WholeBody
@@ -105,6 +106,8 @@ async def _answer_http(request: Request, error: Exception) -> Response:
         raise error
     code = _CODES.get(error.status_code, "failed")
     message = unrouted(request, error) or str(error.detail)
+    if is_page(request.url.path) and "text/html" in request.headers.get("accept", ""):
+        return error_page(error.status_code, message)
     return _error(request, error.status_code, code, message, error.headers)
 
 

@@ -40,6 +40,14 @@ async def test_a_place_that_there_is_not_names_the_way(
     assert message(answer).startswith(says)
 
 
+async def test_a_browser_gets_a_page_for_a_path_that_there_is_not(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/nope", headers={"accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+
+    assert answer.status_code == 404
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "there is nothing at" in answer.text
+
+
 @pytest.mark.parametrize(
     ("body", "headers", "says"),
     [
