@@ -1,14 +1,2 @@
--- How many values there are, the quantile, and ranks and values of order statistics around it: SPREAD standard
--- errors to either side in STEPS steps.
-arrayMap(
-    sorted -> arrayMap(
-        ranks -> tuple(
-            length(sorted),
-            sorted[greatest(1, toInt64(ceil(length(sorted) * LEVEL)))],
-            ranks,
-            arrayMap(rank -> sorted[rank], ranks)),
-        [arrayDistinct(arrayMap(
-            step -> least(length(sorted), greatest(1, toInt64(round(
-                length(sorted) * LEVEL + step * SPREAD / STEPS * greatest(1, sqrt(length(sorted) * LEVEL * (1 - LEVEL))))))),
-            range(-STEPS, STEPS + 1)))])[1],
-    [arraySort(VALUES)])[1]
+-- How many values there are, the rank of the first that is kept, and in order those around the quantile.
+tuple(COUNT AS qINDEX, greatest(1, toInt64(qINDEX * LEVEL - WIDTH) - 1) AS rINDEX, arraySlice(arraySort(VALUES), rINDEX, LENGTH))

@@ -1,11 +1,13 @@
 """Sums that SQL makes over the rows of `values.per_trace`, and what is read from them. Pure.
 
+Planning a statement costs as much as reading 100,000 rows: each asks only for what cannot be worked out here.
 Each statement sums a metric into one tuple `s{i}`; the functions that write a tuple and the one that reads it
 stand together here.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 # Order statistics are kept up to 6 standard errors from a quantile, beyond any critical value in use, in
 # steps of an eighth: an interval is at most that much wider than with the exact ranks.
 _SPREAD, _STEPS = 6, 48
+_HIGH_LEVEL = 0.95
+"""From here on it pays to sort only what lies above a quantile."""
 
 NO_PAIRS = (0,) * 9
 """`pair_sums` where there is no pair."""
@@ -26,7 +30,19 @@ NO_PAIRS = (0,) * 9
 
 def trace_sums(metrics: Sequence[Metric]) -> str:
     """Sums over independent traces."""
-    return _named("s", (_trace_sum(_column_of(metrics, metric), metric) for metric in metrics))
+    columns = [_column_of(metrics, metric) for metric in metrics]
+    sorted_whole = {
+        column for column, metric in zip(columns, metrics, strict=True) if metric.level < _HIGH_LEVEL
+    }
+    return _named(
+        "s",
+        (
+            _quantile(index, column, metric, high=column not in sorted_whole)
+            if metric.form is Form.QUANTILE
+            else _trace_sum(column, metric)
+            for index, (column, metric) in enumerate(zip(columns, metrics, strict=True))
+        ),
+    )
 
 
 def _column_of(metrics: Sequence[Metric], metric: Metric) -> int:
@@ -43,12 +59,12 @@ def _trace_sum(index: int, metric: Metric) -> str:
     v, w = f"v{index}", f"w{index}"
     if metric.form is Form.COUNT:
         return f"tuple(count(), sum({v}))"
-    if metric.form is Form.QUANTILE:
-        return _quantile(f"{'groupArrayArray' if metric.many else 'groupArray'}({v})", metric.level)
     n = f"count({v})"
     if metric.form is Form.RATIO:
         return _tuple(n, n, f"sum({v})", f"sum({w})", f"sum({v} * {v})", f"sum({w} * {w})", f"sum({v} * {w})")
-    return _tuple(n, n, f"sum({v})", n, f"sum({v} * {v})", n, f"sum({v})")
+    if metric.form is Form.RATE:
+        return _tuple(n, f"sum({v})")
+    return _tuple(n, f"sum({v})", f"sum({v} * {v})")
 
 
 def within_cluster(metrics: Sequence[Metric]) -> str:
@@ -121,9 +137,22 @@ def _tuple(*parts: str) -> str:
     return f"tuple({', '.join(parts)})"
 
 
-def _quantile(values: str, level: float) -> str:
-    marks = {"LEVEL": str(level), "SPREAD": str(_SPREAD), "STEPS": str(_STEPS), "VALUES": values}
-    sql = statement(__package__, "quantile")
+def _quantile(index: int, column: int, metric: Metric, *, high: bool) -> str:
+    """Number ``index``, of a column; ``high`` where all quantiles of the column are near its largest value."""
+    values, count = f"groupArray(v{column})", f"count(v{column})"
+    if metric.many:
+        values, count = f"groupArrayArray(v{column})", f"sum(length(v{column}))"
+    deviation = math.sqrt(metric.level * (1 - metric.level))
+    reach = f"greatest({_SPREAD}, {_SPREAD * deviation:.9f} * sqrt(qINDEX))"
+    marks = {
+        "VALUES": values,
+        "LENGTH": "(toInt64(2 * WIDTH) + 5)",
+        "WIDTH": reach,
+        "LEVEL": str(metric.level),
+        "COUNT": count,
+        "INDEX": str(index),
+    }
+    sql = statement(__package__, "quantile_high" if high else "quantile")
     for mark, text in marks.items():
         sql = sql.replace(mark, text)
     return sql.strip()
@@ -147,8 +176,13 @@ def value_of(metric: Metric, row: Sequence[Any] | None) -> Value:
 
 
 def sums_of(row: Sequence[Any]) -> Sums:
-    """The seven sums of a rate, mean or ratio; a sum over no rows is null and counts as 0."""
-    n, clusters, total, weight, squares, weight_squares, products = (each or 0 for each in row)
+    """The sums of a rate, mean or ratio; a sum over no rows is null and counts as 0."""
+    numbers = [each or 0 for each in row]
+    # Of independent traces a rate has its number and total, a mean its squares, too.
+    if len(numbers) in (2, 3):
+        n, total, squares = numbers[0], numbers[1], numbers[-1]
+        numbers = [n, n, total, n, squares, n, total]
+    n, clusters, total, weight, squares, weight_squares, products = numbers
     return Sums(
         n=int(n),
         clusters=int(clusters),
@@ -161,10 +195,22 @@ def sums_of(row: Sequence[Any]) -> Sums:
 
 
 def quantile_of(metric: Metric, row: Sequence[Any]) -> Quantile:
-    """What `quantile.sql` found."""
-    n, value, ranks, values = row
+    """From what `quantile.sql` found: how many values, a rank, and the values in order from that rank on."""
+    n, first, values = int(row[0]), int(row[1]), row[2]
     if not n:
         return Quantile(level=metric.level, n=0, value=None, ranks=(), values=())
+    ranks = _ranks(n, metric.level)
     return Quantile(
-        level=metric.level, n=int(n), value=float(value), ranks=tuple(ranks), values=tuple(values)
+        level=metric.level,
+        n=n,
+        value=float(values[max(1, math.ceil(n * metric.level)) - first]),
+        ranks=ranks,
+        values=tuple(float(values[rank - first]) for rank in ranks),
     )
+
+
+def _ranks(n: int, level: float) -> tuple[int, ...]:
+    """The ranks of the order statistics that are kept."""
+    step = _SPREAD / _STEPS * max(1.0, math.sqrt(n * level * (1 - level)))
+    places = (round(n * level + each * step) for each in range(-_STEPS, _STEPS + 1))
+    return tuple(sorted({min(n, max(1, place)) for place in places}))

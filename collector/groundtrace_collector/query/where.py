@@ -112,20 +112,26 @@ def trace_scores(values: str, parameter: str, scope: Scope) -> str:
     ``parameter`` is bound to the list of their names. ``values`` are aggregates over Name, Word (its label) and
     Newness, which `bits_in` and `said_in` read.
     """
-    projects, everywhere = scope.origins.projects, "1"
+    projects = scope.origins.projects
+    # Only to leave whole days out: an older row does no harm.
+    recent = "indexHint(CreatedAt >= fromUnixTimestamp64Milli({scope_since_ms:Int64}))"
     if scope.project is not None:
-        everywhere = "Project IN ('', {scope_project:String})"
+        recent = f"Project IN ('', {{scope_project:String}}) AND {recent}"
     early = "bitXor(JoinKey, bitXor(sipHash64(''), sipHash64(PROJECT)))"
-    parts = [("JoinKey", everywhere)]
+    parts = [("JoinKey", recent)]
     if len(projects) == 1:
         one = early.replace("PROJECT", "{scope_projects:Array(String)}[1]")
-        parts = [(f"if(Project = '', {one}, JoinKey)", everywhere)]
+        parts = [(f"if(Project = '', {one}, JoinKey)", recent)]
     elif projects:
-        # A score that came before its trace counts for the trace in whichever project it is.
+        # A score that came before its trace counts for the trace in whichever project it is. Its own JoinKey
+        # is no trace's: to leave it out of the others would cost more than to count it among them.
         every = early.replace("PROJECT", "arrayJoin({scope_projects:Array(String)})")
-        parts = [("JoinKey", "Project != ''"), (every, "Project = ''")]
+        parts = [("JoinKey", recent), (every, "Project = ''")]
+    word = ", if(Status = 'ok', toString(Label), '') AS Word" if "Word" in values else ""
     rows = statement(__package__, "trace_score_rows").replace("NEWNESS", _newness(scope.origins)).strip()
-    each = (rows.replace("TRACE", trace).replace("AMONG", among) for trace, among in parts)
+    each = (
+        rows.replace("TRACE", trace).replace("AMONG", among).replace("WORD", word) for trace, among in parts
+    )
     return (
         statement(__package__, "trace_scores")
         .replace("ROWS", "\nUNION ALL\n".join(each))
