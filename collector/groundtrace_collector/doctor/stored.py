@@ -55,6 +55,8 @@ def owner_pid(folder: Path) -> int | None:
 
 def _check_new(folder: Path) -> Finding:
     there = next(each for each in (folder, *folder.parents) if each.exists())
+    if not there.is_dir():
+        return fail("store", f"{there} is a file, not a folder", "name another with --store")
     if not os.access(there, os.W_OK):
         return fail("store", f"{folder} cannot be made: {there} is not writable", "name another with --store")
     return ok("store", f"{folder} is not there yet; `groundtrace serve` makes it")

@@ -6,6 +6,7 @@ One `Driver` is one handle: its calls run one after another, so each handle belo
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -66,6 +67,9 @@ class Driver:
             import clickhouse_connect
         except ImportError as error:
             raise MissingExtraError(library="clickhouse-connect", extra="collector") from error
+        for library in ("clickhouse_connect", "urllib3"):  # its import sets the second's level
+            # What goes wrong there is raised as an error, which says it once and without the request.
+            logging.getLogger(library).setLevel(logging.ERROR)
         common: dict[str, Any] = {"database": database, "settings": dict(settings), "tz_mode": "aware"}
         parts = urlsplit(url)
         try:

@@ -105,9 +105,12 @@ def _recorded_version(folder: Path) -> str | None:
     if not path.exists():
         return None
     try:
-        return str(json.loads(path.read_text())["engine"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"{path} is damaged: it should hold the engine's version") from error
+        version = str(json.loads(path.read_text())["engine"])
+    except (ValueError, KeyError, TypeError):
+        version = ""
+    if not _parts(version):
+        raise ConfigError(f"{path} is damaged: it should hold the engine's version")
+    return version
 
 
 def _parts(version: str) -> tuple[int, ...]:

@@ -18,6 +18,8 @@ from groundtrace_collector.config import CollectorConfig
 from groundtrace_collector.doctor.answering import check_clock
 from groundtrace_collector.doctor.finding import State
 from groundtrace_collector.doctor.machine import check_disk, check_ports, check_python, missing_of
+from groundtrace_collector.errors import ConfigError
+from groundtrace_collector.store.engine import check_engine_version
 from tests.collector.conftest import ServeProcess
 
 
@@ -73,6 +75,32 @@ def test_a_store_that_is_not_there_is_made_later_and_not_now(tmp_path: Path) -> 
 
     assert found["store"]["message"].endswith("`groundtrace serve` makes it")
     assert not (tmp_path / "new").exists()
+
+
+def test_a_store_that_is_a_file_fails(tmp_path: Path) -> None:
+    (tmp_path / "store").write_text("notes")
+
+    found = doctor("--store", f"chdb://{tmp_path / 'store'}", code=1)
+
+    assert found["store"]["message"] == f"{tmp_path / 'store'} is a file, not a folder"
+
+
+def test_a_server_that_does_not_answer_is_one_line(tmp_path: Path) -> None:
+    done = run("migrate", "--store", "clickhouse://127.0.0.1:9/x", XDG_DATA_HOME=str(tmp_path))
+
+    assert done.returncode == 1
+    assert done.stderr == (
+        "groundtrace: the store clickhouse://127.0.0.1:9/x cannot be opened: "
+        "the ClickHouse server does not answer: Connection refused\n"
+    )
+
+
+@pytest.mark.parametrize("text", ["garbage", "[]", "{}", '{"engine": "abc"}'])
+def test_an_engine_file_that_is_damaged_is_not_taken_for_an_old_one(tmp_path: Path, text: str) -> None:
+    (tmp_path / "engine.json").write_text(text)
+
+    with pytest.raises(ConfigError, match="is damaged: it should hold the engine's version"):
+        check_engine_version(tmp_path)
 
 
 def test_a_clickhouse_server_that_does_not_answer_fails() -> None:
