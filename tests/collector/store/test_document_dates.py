@@ -18,7 +18,8 @@ MAY = "2024-05-01 10:00:00"
 DATED: list[tuple[Any, str]] = [
     ({"last_modified": "2024-05-01T10:00:00Z"}, MAY),
     ({"last_modified": "2024-05-01T12:00:00.123456+02:00"}, MAY),
-    ({"Last-Modified": "Wed, 01 May 2024 10:00:00 GMT"}, MAY),
+    ({"lastModified": "2024-05-01 10:00"}, MAY),
+    ({"pubDate": "Wed, 01 May 2024 10:00:00 GMT"}, NONE),
     ({"updated_at": "2024-05-01 10:00:00"}, MAY),
     ({"modDate": "D:20240501100000+00'00'"}, MAY),
     ({"modifiedTime": 1714557600}, MAY),

@@ -199,14 +199,13 @@ WITH
         'published', 'publishedat', 'publisheddate', 'publishedtime', 'publishdate', 'publicationdate', 'datepublished', 'pubdate',
         'created', 'createdat', 'createddate', 'createdtime', 'datecreated', 'creationdate', 'creationtime', 'date'
     ] AS date_names,
-    -- A bare year is too coarse, and 01/02/2024 may be either of two days.
-    text -> if(length(text) >= 7 AND match(text, '[0-9]{4}') AND NOT match(text, '^[0-9]{1,2}/'), text, '') AS date_text,
-    name -> transform(lower(replaceAll(replaceAll(replaceAll(name, '_', ''), '-', ''), ' ', '')), date_names, range(1, length(date_names) + 1), 0)::UInt8 AS date_rank,
-    raw -> replaceAll(replaceAll(if(startsWith(raw, '"D:'), substring(raw, 4), raw), '"', ''), '\x27', '') AS date_value,
+    -- Of a value its date: as in ISO 8601 or a PDF, or seconds or milliseconds since 1970. A bare year is too coarse,
+    -- and 01/02/2024 may be either of two days. Each word here is planned anew for each commit: there are few.
     metadata -> arraySort(arrayFilter(found -> found.2 != 0, arrayMap(
-        pair -> (pair.1, ifNull(toInt64(parseDateTime64BestEffortOrNull(date_text(date_value(pair.2)), 0, 'UTC')), 0)),
+        pair -> (pair.1, toInt64(parseDateTime64BestEffortOrZero(extract(pair.2, '^"?(?:D:)?([0-9]{4}[-/]?[0-9]{2}[^"\x27]*)'), 0, 'UTC'))),
         arrayFilter(pair -> pair.1 != 0, arrayMap(
-            pair -> (date_rank(pair.1), pair.2), JSONExtractKeysAndValuesRaw(metadata))))))[1].2 AS date_in
+            pair -> (transform(lower(replaceAll(pair.1, '_', '')), date_names, arrayEnumerate(date_names), 0), pair.2),
+            JSONExtractKeysAndValuesRaw(metadata))))))[1].2 AS date_in
 SELECT
     Project, TraceId, SpanId, Timestamp,
     ['retrieved', 'rerank_in', 'rerank_out'][intDiv(document.1, 65536) + 1] AS Stage,
