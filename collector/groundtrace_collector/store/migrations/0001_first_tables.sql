@@ -156,7 +156,7 @@ TTL toDate(Timestamp) + INTERVAL 30 DAY
 -- A commit's part is one file: a file a column made some 300 of each, which took a fifth of the time of a large one.
 -- Rows are merged whole: column by column costs a third more here. Ten parts are merged where ClickHouse would merge
 -- five: a span is then rewritten twice on its way into a million, not three times.
-SETTINGS index_granularity = 1024, min_bytes_for_wide_part = 100663296, enable_vertical_merge_algorithm = 0,
+SETTINGS index_granularity = 1024, min_bytes_for_wide_part = 100663296, enable_vertical_merge_algorithm = 0, merge_max_block_size = 4096,
     ttl_only_drop_parts = 1, merge_selector_base = 10, non_replicated_deduplication_window = 1000, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 10,
     cleanup_delay_period = 5, max_cleanup_delay_period = 10, cleanup_delay_period_random_add = 0;
 
