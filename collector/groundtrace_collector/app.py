@@ -6,7 +6,7 @@ import logging
 from importlib.metadata import version
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from groundtrace_collector.access.caller import check_routes
 from groundtrace_collector.access.gatekeeper import Gatekeeper
 from groundtrace_collector.access.policy import INGEST_START
+from groundtrace_collector.amiss import invalid, unrouted
 from groundtrace_collector.api import (
     calibrations,
     cohorts,
@@ -28,14 +29,17 @@ from groundtrace_collector.api import (
     sql,
     traces,
 )
+from groundtrace_collector.api.parameters import refuse_unknown
 from groundtrace_collector.collector import Collector
 from groundtrace_collector.counting import Counting, note_refusal
 from groundtrace_collector.door import Door, hosts_of
 from groundtrace_collector.errors import ApiError, GroundtraceError, StoreDownError
+from groundtrace_collector.head import Head
 from groundtrace_collector.pages import login
 from groundtrace_collector.pages import routes as pages
 from groundtrace_collector.receive import health, otlp_http, otlp_logs
-from groundtrace_collector.receive.answers import answer_type, failed, http_status
+from groundtrace_collector.receive.answers import answer_type, failed, http_status, media_type_of
+from groundtrace_collector.receive.whole_body import WholeBody
 
 logger = logging.getLogger(__name__)
 
@@ -58,10 +62,13 @@ def create_app(collector: Collector) -> FastAPI:
     app.state.collector = collector
     for module in ROUTED:
         check_routes(module.router.routes)
-        app.include_router(module.router)
+        app.include_router(module.router, dependencies=[Depends(refuse_unknown)])
+    config = collector.config
+    app.add_middleware(WholeBody, limit=config.inflated_bytes, stall_s=config.stall_s)
     app.add_middleware(Gatekeeper, keys=collector.keys)
-    app.add_middleware(Door, hosts=hosts_of(collector.config.host, collector.config.allow_host))
+    app.add_middleware(Door, hosts=hosts_of(config.host, config.allow_host))
     app.add_middleware(Counting, metrics=collector.metrics)
+    app.add_middleware(Head)
     app.add_exception_handler(GroundtraceError, _answer_expected)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(HTTPException, _answer_http)
@@ -90,16 +97,15 @@ async def _answer_invalid(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
     note_refusal(request.scope, "invalid")
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"] if part not in {"body", "query", "path"})
-    return _error(request, 422, "invalid", f"{where}: {first['msg']}" if where else str(first["msg"]))
+    return _error(request, 422, "invalid", invalid(error.errors()[0], media_type_of(request.headers)))
 
 
 async def _answer_http(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     code = _CODES.get(error.status_code, "failed")
-    return _error(request, error.status_code, code, str(error.detail), error.headers)
+    message = unrouted(request, error) or str(error.detail)
+    return _error(request, error.status_code, code, message, error.headers)
 
 
 async def _answer_unexpected(request: Request, error: Exception) -> Response:

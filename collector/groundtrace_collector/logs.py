@@ -40,4 +40,6 @@ def log_to_stderr(program: str, log_format: LogFormat) -> None:
     for library in ("clickhouse_connect", "urllib3"):
         # What goes wrong there reaches the collector as an error, which says it once and without the request.
         logging.getLogger(library).setLevel(logging.ERROR)
+    # Its warnings are of what clients send; anybody could fill the log with them.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)

@@ -13,6 +13,7 @@ from groundtrace_collector.access.key import Role
 LOGIN_PATH: Final = "/login"
 LOGOUT_PATH: Final = "/logout"
 INGEST_START: Final = "/v1/"
+API_START: Final = "/api/"
 KEYS_PATH: Final = "/api/v1/keys"
 METRICS_PATH: Final = "/metrics"
 
@@ -21,7 +22,7 @@ _OPEN_START: Final = "/static/"
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _SENT: Final = frozenset({"/api/v1/scores", "/api/v1/feedback"})
 _ASKED: Final = frozenset({"/api/v1/sql", "/sql"})
-_PROGRAMS: Final = ("/api/", INGEST_START)
+_PROGRAMS: Final = (API_START, INGEST_START)
 
 
 def needed_role(method: str, path: str) -> Role | None:

@@ -1,10 +1,16 @@
 """Query parameters that several endpoints share."""
 
+from collections.abc import Iterator
+from difflib import get_close_matches
 from typing import Annotated
 
-from fastapi import Query
+from fastapi import Query, Request
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
 
 from groundtrace_collector.access.caller import Called
+from groundtrace_collector.access.policy import API_START
+from groundtrace_collector.errors import ApiError
 from groundtrace_collector.query.filters import TraceFilter
 from groundtrace_collector.query.times import TIME_HELP
 
@@ -35,3 +41,26 @@ async def trace_filter(
         project=caller.project,
         cohorts_of=caller.project,
     )
+
+
+async def refuse_unknown(request: Request) -> None:
+    """Refuse a query parameter that the API's endpoint does not have: a misspelt filter would filter nothing.
+
+    Raises ApiError 400 that names those there are.
+    """
+    route = request.scope.get("route")
+    if not isinstance(route, APIRoute) or not route.path.startswith(API_START):
+        return
+    known = sorted(set(_names(route.dependant))) if request.query_params else []
+    for name in request.query_params:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            there_are = f"there are {', '.join(known)}" if known else "there are none here"
+            guess = f"did you mean {near[0]}? " if near else ""
+            raise ApiError(400, "unknown_parameter", f"unknown parameter {name!r}; {guess}{there_are}")
+
+
+def _names(dependant: Dependant) -> Iterator[str]:
+    yield from (field.alias for field in dependant.query_params)
+    for each in dependant.dependencies:
+        yield from _names(each)

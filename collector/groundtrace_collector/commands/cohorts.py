@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from groundtrace_collector.commands import reading, table
+from groundtrace_collector.commands import absences, reading, table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,6 +77,8 @@ def command(
             for row in answer["cohorts"]
         ],
     )
+    for words in absences.of_cohorts(answer):
+        click.echo(words, err=True)
 
 
 def _cell(name: str, value: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from groundtrace_collector.commands import reading, table
+from groundtrace_collector.commands import absences, reading, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -73,6 +73,8 @@ def command(
             for line in _lines(row["key"], name, each)
         ],
     )
+    for words in absences.of_comparison(answer):
+        click.echo(words, err=True)
 
 
 def _lines(key: str, name: str, each: Mapping[str, Any]) -> Iterator[list[object]]:

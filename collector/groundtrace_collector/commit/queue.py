@@ -16,6 +16,7 @@ from typing import TypeVar
 import xxhash
 from google.protobuf.message import DecodeError as ProtobufError
 
+from groundtrace_collector.commit.insertion import insert, insert_left_over
 from groundtrace_collector.commit.recent import RecentBodies
 from groundtrace_collector.commit.segment import Segment, left_over, write_segment
 from groundtrace_collector.commit.sync import sync_filesystem
@@ -36,7 +37,6 @@ _FIRST_RETRY_S, _LAST_RETRY_S = 0.1, 5.0
 _FRAME_BYTES = 64  # more than our fields take
 _MOST_GATHER_S = 0.5
 _LARGE = 0.25  # of what a commit holds at most: where one is as large, more follow
-_TABLE = "otlp_in"
 _MEMORY_LIMIT = 241  # ClickHouse's code for it, also where all statements together reached theirs
 
 
@@ -90,6 +90,7 @@ class CommitQueue:
         self._recent = RecentBodies(recent)
         self._waiting: deque[_Waiting] = deque()
         self._waiting_bytes = 0
+        self._read_bytes = 0  # of bodies that are not whole yet
         self._in_flight: dict[bytes, asyncio.Future[None]] = {}
         self._stored: list[_Stored] = []
         self._arrived = asyncio.Event()
@@ -121,8 +122,24 @@ class CommitQueue:
         """Raise UnavailableError when ``body_bytes`` more may not wait: nothing has been read yet."""
         if self._closing:
             raise UnavailableError("the collector is stopping")
-        if self._waiting_bytes + body_bytes > self._config.waiting_bytes:
+        if self._waiting_bytes + self._read_bytes + body_bytes > self._config.waiting_bytes:
             raise UnavailableError("too much is waiting to be stored")
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Callable[[int], None]]:
+        """A body is being read: what is yielded counts its bytes as they come, and raises as `check_room`."""
+        held = 0
+
+        def count(size: int) -> None:
+            nonlocal held
+            self.check_room(size)
+            held += size
+            self._read_bytes += size
+
+        try:
+            yield count
+        finally:
+            self._read_bytes -= held
 
     @contextlib.contextmanager
     def coming(self) -> Iterator[None]:
@@ -249,6 +266,9 @@ class CommitQueue:
             segment.remove()  # nothing of it was stored, and nobody was told that it was
             await self._separate(batch, error)
             return
+        except Exception:
+            segment.remove()  # its senders are told to come again: the next start must not store it beside that
+            raise
         self._took_s = time.perf_counter() - began
         self._on_stored(sum(len(waiting.body) for waiting in batch), self._took_s)
         size = sum(waiting.size for waiting in batch)
@@ -269,12 +289,12 @@ class CommitQueue:
             self._files, lambda: write_segment(self._segments, seq=seq, node=self._node, pieces=pieces)
         )
 
-    async def _insert(self, segment: Segment) -> None:
-        """Insert a segment, however long the store takes to come back; raises only StoreParseError."""
+    async def _insert(self, segment: Segment, call: Callable[[Driver, Segment], None] = insert) -> None:
+        """Insert a segment, however long the store takes to come back; raises StoreParseError, no other StoreError."""
         pause = _FIRST_RETRY_S
         while True:
             try:
-                await self._store.ingest.run(lambda driver: _insert(driver, segment))
+                await self._store.ingest.run(lambda driver: call(driver, segment))
             except StoreParseError:
                 raise
             except StoreError as error:
@@ -320,17 +340,29 @@ class CommitQueue:
 
     async def _replay(self) -> None:
         """Store what an earlier process left; what it stored already, the store's tokens tell apart."""
-        await self._in_thread(self._files, self._recent.load)
-        for segment in await self._in_thread(self._files, lambda: list(left_over(self._segments))):
+        try:
+            await self._in_thread(self._files, self._recent.load)
+            segments = await self._in_thread(self._files, lambda: list(left_over(self._segments)))
+        except OSError as error:
+            logger.error(
+                "What an earlier process left cannot be read, and stays for the next start: %s", error
+            )
+            return
+        for segment in segments:
+            await self._replay_one(segment)
+
+    async def _replay_one(self, segment: Segment) -> None:
+        try:
             self._store.sequence.follow(segment.seq)
-            try:
-                digests = await self._in_thread(self._files, segment.digests)
-                await self._insert(segment)
-            except (StoreParseError, ValueError) as error:
-                # Its senders were never answered; they have sent it again, or will.
-                logger.error("Segment %s cannot be decoded and is put aside: %s", segment.token, error)
-                segment.path.rename(self._quarantine / segment.path.name)
-                continue
+            digests = await self._in_thread(self._files, segment.digests)
+            await self._insert(segment, insert_left_over)
+        except (StoreParseError, ValueError) as error:
+            # Senders that were never answered send it again; the rest is there for a person to look at.
+            logger.error("Segment %s cannot be decoded and is put aside: %s", segment.token, error)
+            segment.path.rename(self._quarantine / segment.path.name)
+        except OSError as error:
+            logger.error("Segment %s cannot be read and stays for the next start: %s", segment.token, error)
+        else:
             self._remember(segment, digests)
 
     async def _sync_often(self) -> None:
@@ -402,11 +434,6 @@ def _canonical(body: bytes) -> bytes:
         return canonicalise(body)
     except ProtobufError:
         return body
-
-
-def _insert(driver: Driver, segment: Segment) -> None:
-    settings = {"insert_deduplication_token": segment.token}
-    driver.insert_file(_TABLE, segment.path, fmt="Protobuf", settings=settings)
 
 
 def _never_fits(error: StoreError) -> bool:

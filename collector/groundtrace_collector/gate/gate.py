@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from google.protobuf.message import DecodeError as ProtobufError
-from google.protobuf.message import EncodeError
+from google.protobuf.message import EncodeError, Message
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from groundtrace_collector.errors import DecodeError
@@ -19,6 +19,11 @@ from groundtrace_collector.gate.rewrite import CUT_SHORT, LEFT_OUT, canonicalise
 TRACE_ID_BYTES = 16
 SPAN_ID_BYTES = 8
 _NS_PER_DAY = 86_400 * 10**9
+_LOOKS_LIKE = (
+    (b"{", "it looks like JSON: send Content-Type: application/json"),
+    (b"\x1f\x8b", "it looks like gzip: send Content-Encoding: gzip"),
+    (b"\x28\xb5\x2f\xfd", "it looks like zstd: send Content-Encoding: zstd"),
+)
 
 _Detector = build_detector()
 
@@ -87,7 +92,14 @@ def check(body: bytes, limits: Limits) -> CheckedRequest:
     except (
         ProtobufError
     ) as error:  # also one in a nested value, or of one nested deeper than protobuf follows
-        raise DecodeError(f"the body is not an ExportTraceServiceRequest: {error}") from error
+        raise undecodable(body, ExportTraceServiceRequest, error) from error
+
+
+def undecodable(body: bytes, message: type[Message], error: ProtobufError | EncodeError) -> DecodeError:
+    """What to raise for bytes that are no ``message``: what protobuf says, and what they look like instead."""
+    seems = next((f"; {what}" for start, what in _LOOKS_LIKE if body.startswith(start)), "")
+    said = str(error).rpartition("': ")[2]
+    return DecodeError(f"the body is not an {message.DESCRIPTOR.name}: {said}{seems}")
 
 
 def _written(request: Any) -> bytes | None:

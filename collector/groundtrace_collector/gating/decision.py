@@ -118,7 +118,9 @@ def _look(
     allowed = settings.allow_unproven if rule.allow_unproven is None else rule.allow_unproven
     if standing is not None and not standing.proven and not allowed:
         return replace(
-            undecided, reason=f"unproven evaluator: {standing.reason}; or set allow_unproven = true"
+            undecided,
+            reason=f"unproven evaluator: {standing.reason}; or set allow_unproven = true",
+            notes=tuple(note for note in standing.notes if standing.reason not in note),
         )
     match rule:
         case Limit():
@@ -149,7 +151,7 @@ def _limit(check: Check, rule: Limit, compared: Compared) -> Check:
     if rule.holds == "point":
         outcome: Outcome = "pass" if kept else "fail"
         return replace(
-            check, outcome=outcome, reason=f"the value must be {words}" if kept else f"is not {words}"
+            check, outcome=outcome, reason=f"the value is {words}" if kept else f"the value is not {words}"
         )
     end = own.low if least else own.high
     violated = p_below(own, bound, df=df) if least else p_above(own, bound, df=df)

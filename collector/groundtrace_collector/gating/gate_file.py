@@ -13,9 +13,11 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from groundtrace_collector.errors import CollectorError
+from groundtrace_collector.query.compare import WHOLE
 from groundtrace_collector.query.errors import QueryError, suggestion
 from groundtrace_collector.query.metrics import MIN_N, metric
 
+_KINDS = ("limit", "non-inferiority", "no-regression")
 Undecided = Literal["fail", "warn"]
 Cohorts = Literal["whole", "each", "all"] | Annotated[list[str], Field(min_length=1)]
 """All traffic; every cohort that was seen; both; or cohorts by name, which must be there."""
@@ -241,7 +243,7 @@ def _check_replay(replay: Replay, rules: tuple[Rule, ...]) -> None:
 
 
 def _asks_for_families(rule: Rule) -> bool:
-    return rule.cohorts in ("each", "all") and "cohorts" in rule.model_fields_set
+    return rule.cohorts not in ("whole", [WHOLE]) and "cohorts" in rule.model_fields_set
 
 
 def read_gate(path: Path) -> GateFile:
@@ -262,7 +264,7 @@ def read_gate(path: Path) -> GateFile:
 def _complaint(error: ValidationError) -> str:
     """The first of the complaints, with the key as it stands in the file."""
     first = error.errors(include_url=False)[0]
-    tags = {"limit", "non-inferiority", "no-regression", "list[str]"}
+    tags = {*_KINDS, "list[str]"}
     place = ""
     for part in first["loc"]:
         if isinstance(part, int):
@@ -278,6 +280,13 @@ def _complaint(error: ValidationError) -> str:
             text = "is missing: write it"
         case "value_error":
             pass
+        case "union_tag_invalid":
+            given = first["ctx"]["tag"]
+            text = f"unknown kind {given!r}{suggestion(given, _KINDS)}; there are {', '.join(_KINDS)}"
+        case "union_tag_not_found":
+            text = f"kind is missing: write one of {', '.join(_KINDS)}"
+        case "tuple_type" if first["loc"] == ("rule",):
+            text = "write [[rule]] in two brackets, once for each rule"
         case _:
             text = f"{text}, got {first['input']!r}"
     return f"{place}: {text}" if place else text

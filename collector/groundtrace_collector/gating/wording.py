@@ -54,7 +54,7 @@ def figures(check: Check) -> tuple[str, str, str, str]:
 
 
 def _counted(compared: Compared) -> str:
-    if compared.paired:
+    if compared.paired and compared.difference.n:
         return f"{compared.n} pairs"
     return f"{compared.base.n} and {compared.candidate.n}" if compared.base.n else str(compared.candidate.n)
 

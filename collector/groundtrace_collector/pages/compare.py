@@ -16,6 +16,7 @@ from groundtrace_collector.query.compare import WHOLE, CompareQuery, compare
 from groundtrace_collector.query.errors import QueryError
 from groundtrace_collector.query.metrics import known_metrics
 from groundtrace_collector.query.sides import WINDOW
+from groundtrace_collector.query.times import iso_time, nanoseconds
 from groundtrace_collector.store.store import Store
 
 _MOST_CELLS = 450
@@ -48,6 +49,10 @@ class ComparePage(Page):
     metrics_help: str
     metrics: tuple[str, ...] = ()
     rows: tuple[ComparedRow, ...] = ()
+    has_parts: bool = False
+    """Whether a cell says what part of its difference is mix."""
+    closed_url: str = ""
+    """The same comparison of what there is up to now; empty where the sides are windows, which end by themselves."""
     hidden: int = 0
     error: str = ""
     error_field: str = ""
@@ -85,6 +90,10 @@ async def compare_page(
         question,
         metrics=tuple(one_line(name, 60) for name in names),
         rows=rows,
+        has_parts=any(cell.parts for row in rows for cell in row.cells),
+        closed_url=""
+        if question.by == WINDOW
+        else f"/compare?{question.query(until=iso_time(nanoseconds(now.replace(microsecond=0))))}",
         hidden=len(table["cohorts"]) - len(rows),
     )
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 NOTHING = "—"
 """What stands where there is no value."""
+MINUS = "\u2212"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ def duration(ms: float | None) -> str:
     """
     if ms is None or not math.isfinite(ms):
         return NOTHING
+    if ms < 0:
+        return with_minus(f"-{duration(-ms)}")
     if ms < 1:
         return f"{ms:.2f} ms"
     if ms < 10:
@@ -35,13 +38,29 @@ def duration(ms: float | None) -> str:
     return _seconds(ms / 1_000)
 
 
+def with_minus(text: str) -> str:
+    """A formatted number with a real minus sign, as wide as a plus; without one where only zeros are left.
+
+    >>> with_minus("-1.5 ms"), with_minus("-0.000"), with_minus("1-2")
+    ('\u22121.5 ms', '0.000', '1-2')
+    """
+    if not text.startswith("-"):
+        return text
+    return f"{MINUS}{text[1:]}" if reads_nonzero(text) else text[1:]
+
+
+def reads_nonzero(text: str) -> bool:
+    """Whether a formatted number shows another digit than 0."""
+    return any(digit in text for digit in "123456789")
+
+
 def number(value: float | None, digits: int = 0) -> str:
     """A number with thousands separated.
 
-    >>> number(12345), number(0.5, 2), number(None)
-    ('12,345', '0.50', '—')
+    >>> number(12345), number(0.5, 2), number(-0.25, 2), number(None)
+    ('12,345', '0.50', '\u22120.25', '—')
     """
-    return NOTHING if value is None or not math.isfinite(value) else f"{value:,.{digits}f}"
+    return NOTHING if value is None or not math.isfinite(value) else with_minus(f"{value:,.{digits}f}")
 
 
 def counted(count: int, noun: str) -> str:
@@ -64,7 +83,7 @@ def significant(value: float | None) -> str:
     if value == 0:
         return "0"
     digits = 2 - math.floor(math.log10(abs(value)))
-    return f"{value:,.{min(max(digits, 0), 8)}f}"
+    return with_minus(f"{value:,.{min(max(digits, 0), 8)}f}")
 
 
 def dollars(value: float | None) -> str:
@@ -78,7 +97,7 @@ def dollars(value: float | None) -> str:
     if value == 0:
         return "$0"
     digits = 2 if abs(value) >= 1 else min(8, 1 - math.floor(math.log10(abs(value))))
-    return f"${value:,.{max(digits, 2)}f}"
+    return with_minus(f"{'-' if value < 0 else ''}${abs(value):,.{max(digits, 2)}f}")
 
 
 def moment(iso: str | None, now: datetime) -> Moment | None:

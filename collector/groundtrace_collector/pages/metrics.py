@@ -168,7 +168,9 @@ def _signed(metric: str, value: float | None) -> str:
     if value is None:
         return formats.NOTHING
     size = _size(metric, value)
-    return f"+{size}" if value > 0 else f"−{size}" if value < 0 else size  # noqa: RUF001 - a minus sign, as wide as the plus
+    if not formats.reads_nonzero(size):
+        return size
+    return f"+{size}" if value > 0 else f"{formats.MINUS}{size}"
 
 
 def _size(metric: str, value: float | None) -> str:

@@ -85,7 +85,7 @@ class Question:
         if not found:
             return ""
         where = " and ".join(filter(None, (f"({self.where})" if self.where else "", found)))
-        narrowed = {"where": where, "cohort": self.saved, "since": self.since}
+        narrowed = {"where": where, "cohort": self.saved, "since": self.since, "until": self.until}
         return "/?" + urlencode({name: value for name, value in narrowed.items() if value})
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -21,7 +22,7 @@ from sqlglot.parsers.clickhouse import ClickHouseParser
 from sqlglot.tokenizer_core import Token, TokenType
 
 from groundtrace_collector.errors import ApiError
-from groundtrace_collector.query.sql_functions import FUNCTIONS
+from groundtrace_collector.query.sql_functions import ANY_CASE, FUNCTIONS
 
 # Tables a user may read. Rows that are replaced are read with FINAL; spans can be stored twice when a
 # client retries, so they are taken once. Digests are text, not the bytes of a FixedString.
@@ -44,6 +45,13 @@ _KEYWORDS_BEFORE_PARENTHESIS = frozenset(
     """
     SELECT FROM WHERE AND OR NOT IN AS ON USING OVER BY HAVING WHEN THEN ELSE CASE BETWEEN LIKE ILIKE IS LIMIT
     OFFSET DISTINCT WITH JOIN EXCEPT EXISTS ROWS RANGE GLOBAL INTERVAL WINDOW ASOF SEMI ANTI
+    """.split()  # noqa: SIM905 - reads as words
+)
+# Names that the engine takes for calls of functions where no column has them: they tell of the server itself.
+_CALLED_WITHOUT_PARENTHESES = frozenset(
+    """
+    user session_user system_user current_user currentuser current_role current_catalog current_schema schema
+    database current_database currentdatabase currenthandler currentrequesturl
     """.split()  # noqa: SIM905 - reads as words
 )
 _IDENTIFIER = re.compile(r"[\w .:%@+-]{1,128}")
@@ -103,10 +111,13 @@ def make_safe(text: str, *, project: str | None) -> SafeSql:
     for node in tree.walk():
         _check_node(node)
     _rename_ctes(tree)
-    _filter_tables(tree, project)
+    for column in list(tree.find_all(exp.Column)):
+        _check_column(column)
+    is_filtered = _filter_tables(tree, project)
     statement = tree.sql(_AsWritten, comments=False, identify=True)
     _check_words(statement)
-    return SafeSql(statement=statement, parameters={} if project is None else {"project": project})
+    # Values that a statement has no place for, the client would put wherever a text holds a percent sign.
+    return SafeSql(statement=statement, parameters={"project": project} if is_filtered else {})
 
 
 def _refuse(what: str, node: exp.Expr | None = None) -> ApiError:
@@ -118,6 +129,8 @@ def _refuse(what: str, node: exp.Expr | None = None) -> ApiError:
 def _parse(text: str) -> exp.Select:
     if len(text) > LONGEST_TEXT:
         raise _refuse(f"the text is {len(text)} characters long; at most {LONGEST_TEXT} are taken")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise _refuse("the text holds half a surrogate pair, which is no character")
     try:
         statements = [tree for tree in sqlglot.parse(text, dialect=_AsWritten) if tree is not None]
     except (SqlglotError, RecursionError) as exc:
@@ -177,6 +190,24 @@ def _check_table(table: exp.Table) -> None:
         raise _refuse(f"a table here is a plain name, got {table.sql('clickhouse')}", table)
 
 
+def _check_column(column: exp.Column) -> None:
+    """Refuse a name that may be a function's; `User` is the column of `traces` in a SELECT that reads them."""
+    if column.table or column.name.lower() not in _CALLED_WITHOUT_PARENTHESES:
+        return
+    select = column.find_ancestor(exp.Select)
+    read = [
+        table.alias_or_name
+        for table in (select.find_all(exp.Table) if select is not None else ())
+        if table.name == "traces" and table.find_ancestor(exp.Select) is select
+    ]
+    if column.name != "User" or not read:
+        raise _refuse(f"{column.name} may be a function here: write its table's name before it", column.this)
+    if column.parent is select and column.arg_key == "expressions":
+        column.replace(exp.alias_(exp.column(column.this, table=read[0]), "User"))
+    else:
+        column.set("table", exp.to_identifier(read[0]))
+
+
 def _rename_ctes(tree: exp.Select) -> None:
     """Give each WITH name a prefix that no stored table has.
 
@@ -193,7 +224,9 @@ def _rename_ctes(tree: exp.Select) -> None:
             table.set("this", exp.to_identifier(f"with_{table.name}"))
 
 
-def _filter_tables(tree: exp.Select, project: str | None) -> None:
+def _filter_tables(tree: exp.Select, project: str | None) -> bool:
+    """Put each table's rows in its place; whether they are a project's only."""
+    is_filtered = False
     for final in list(tree.find_all(exp.Final)):
         final.replace(final.this)
     for table in list(tree.find_all(exp.Table)):
@@ -203,6 +236,8 @@ def _filter_tables(tree: exp.Select, project: str | None) -> None:
         if source is None:
             raise _refuse(f"there is no table {table.name!r}; there are {', '.join(TABLES)}", table)
         table.replace(_project_rows(source, table.alias or table.name, project))
+        is_filtered = project is not None
+    return is_filtered
 
 
 def _project_rows(source: str, alias: str, project: str | None) -> exp.Expression:
@@ -220,11 +255,19 @@ def _check_words(statement: str) -> None:
             raise _refuse(f"{word.text} is not taken here")
     for word, following in pairwise(tokens):
         if following.token_type == TokenType.L_PAREN and not _may_precede_parenthesis(word):
-            raise _refuse(f"the function {word.text} is not taken here")
+            near = get_close_matches(word.text, FUNCTIONS, n=1)
+            raise _refuse(
+                f"the function {word.text} is not taken here{f'; did you mean {near[0]}?' if near else ''}"
+            )
 
 
 def _may_precede_parenthesis(token: Token) -> bool:
     if token.token_type == TokenType.IDENTIFIER:  # quoted, and the engine calls `file`('x') all the same
         return False
     is_word = token.text[:1].isalpha() and token.token_type != TokenType.STRING
-    return not is_word or token.text in FUNCTIONS or token.text in _KEYWORDS_BEFORE_PARENTHESIS
+    return (
+        not is_word
+        or token.text in FUNCTIONS
+        or token.text.lower() in ANY_CASE
+        or token.text in _KEYWORDS_BEFORE_PARENTHESIS
+    )

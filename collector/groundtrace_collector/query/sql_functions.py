@@ -54,6 +54,16 @@ _HASHES = "cityHash64 sipHash64 xxHash64 xxHash32 MD5 SHA256 halfMD5"
 # A type with parameters reads like a call in rendered SQL: CAST(x AS DateTime64(3)).
 _TYPES = "Array DateTime64 Decimal Decimal32 Decimal64 FixedString LowCardinality Map Nullable Tuple"
 
+# Those that the engine knows in capitals too, as people write SQL.
+ANY_CASE: frozenset[str] = frozenset(
+    """
+    abs avg ceil ceiling coalesce concat corr cos count date_trunc dense_rank exp first_value floor greatest if ifnull
+    isnull lag last_value lcase lead least left length ln log log10 log2 lower max min mod now nth_value ntile nullif
+    pi position pow power rank replace reverse right round row_number sign sin sqrt substr substring sum tan tanh
+    today trunc truncate ucase upper
+    """.split()  # noqa: SIM905 - reads as words
+)
+
 _AGGREGATE_NAMES = frozenset(_AGGREGATES.split())
 FUNCTIONS: frozenset[str] = frozenset(
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from starlette.requests import Request
 
@@ -15,8 +16,10 @@ def announced_bytes(request: Request) -> int:
     return int(text) if text.isdigit() else 0
 
 
-async def read_body(request: Request, *, limit: int, stall_s: float) -> bytes:
-    """The whole body, as sent.
+async def read_body(
+    request: Request, *, limit: int, stall_s: float, count: Callable[[int], None] = lambda _size: None
+) -> bytes:
+    """The whole body, as sent; ``count`` is told of each part, and may raise.
 
     Raises TooLargeError beyond ``limit`` bytes, before reading where announced; ApiError 408 when nothing
     more comes for ``stall_s`` seconds.
@@ -33,6 +36,7 @@ async def read_body(request: Request, *, limit: int, stall_s: float) -> bytes:
                 size += len(part)
                 if size > limit:
                     raise TooLargeError(f"the body has more than {limit} bytes")
+                count(len(part))
                 parts.append(part)
     except TimeoutError as error:
         whole = f" of {announced}" if announced else ""

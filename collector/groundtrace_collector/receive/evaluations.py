@@ -17,6 +17,7 @@ EVENT: Final = "gen_ai.evaluation.result"
 _NAME, _SCORE = "gen_ai.evaluation.name", "gen_ai.evaluation.score.value"
 _LABEL, _EXPLANATION = "gen_ai.evaluation.score.label", "gen_ai.evaluation.explanation"
 _ERROR = "error.type"
+_MOST_REASONS: Final = 10  # a reason may name the value, and each record may have its own
 _NOT_KEPT: Final = f"only {EVENT} events are kept, as scores"
 
 
@@ -47,9 +48,12 @@ def evaluations_in(request: ExportLogsServiceRequest, project: str | None) -> Ev
     return found
 
 
-def sentence(refused: Mapping[str, int]) -> str:
-    """What was refused, and why, in one line."""
-    return "; ".join(f"{count} refused: {reason}" for reason, count in refused.items())
+def sentence(refused: Counter[str]) -> str:
+    """What was refused, and why, in one line; of many reasons the commonest."""
+    told = refused.most_common(_MOST_REASONS)
+    rest = refused.total() - sum(count for _, count in told)
+    reasons = [f"{count} refused: {reason}" for reason, count in told]
+    return "; ".join([*reasons, f"{rest} refused for other reasons"] if rest else reasons)
 
 
 def _score(record: LogRecord, attributes: Mapping[str, Any]) -> dict[str, Any]:

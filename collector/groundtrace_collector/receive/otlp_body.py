@@ -32,7 +32,8 @@ async def otlp_body(request: Request, collector: Collector, kind: type[Message])
     config = collector.config
     # What is too large for good must not be told to come again.
     collector.commits.check_room(min(announced_bytes(request), config.body_bytes))
-    sent = await read_body(request, limit=config.body_bytes, stall_s=config.stall_s)
+    with collector.commits.reading() as count:
+        sent = await read_body(request, limit=config.body_bytes, stall_s=config.stall_s, count=count)
     # Parsed, JSON takes some ten times its length, so it may not inflate as far.
     limit = min(config.body_bytes, config.inflated_bytes) if media_type == JSON else config.inflated_bytes
     body = inflate(sent, request.headers.get("content-encoding", ""), limit=limit)

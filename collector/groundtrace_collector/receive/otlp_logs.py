@@ -14,7 +14,8 @@ from starlette.responses import Response
 from groundtrace_collector.access.caller import Called, Caller
 from groundtrace_collector.collector import Collector
 from groundtrace_collector.counting import note_refusal
-from groundtrace_collector.errors import DecodeError, GroundtraceError
+from groundtrace_collector.errors import GroundtraceError
+from groundtrace_collector.gate.gate import undecodable
 from groundtrace_collector.gate.items import check_items
 from groundtrace_collector.query.verdicts import MAX_ITEMS, add_scores
 from groundtrace_collector.receive.answers import answer_type, refused, response
@@ -54,7 +55,7 @@ async def take_records(collector: Collector, body: bytes, caller: Caller) -> Exp
     try:
         request = ExportLogsServiceRequest.FromString(body)
     except ProtobufError as error:
-        raise DecodeError(f"the body is not an ExportLogsServiceRequest: {error}") from error
+        raise undecodable(body, ExportLogsServiceRequest, error) from error
     found = evaluations_in(request, caller.project)
     for start in range(0, len(found.scores), MAX_ITEMS):
         items = found.scores[start : start + MAX_ITEMS]

@@ -122,7 +122,8 @@ def sampled(client: Client, source: Source) -> tuple[list[Row], Corpus]:
     """The newest of the live traces that are meant, as rows, and the documents that they retrieved as the corpus.
 
     Relevant are the ids that the app gave as gold (`groundtrace.context(gold=…)`). Traces without a query, or
-    with one that is there already, are left out. One request a trace. Raises ApiError, ExportError.
+    with one that is there already, are left out. One request a trace. Raises ReplayError without any, ApiError,
+    ExportError.
     """
     rows: dict[str, Row] = {}
     documents: dict[str, Document] = {}
@@ -136,6 +137,8 @@ def sampled(client: Client, source: Source) -> tuple[list[Row], Corpus]:
             documents.setdefault(each.id, each)
         if len(rows) >= source.sample:
             break
+    if not rows:
+        raise ReplayError(f"no trace with a query is among the {_named(source)}: see `groundtrace traces`")
     corpus = Corpus(name="documents of the sampled traces", documents=tuple(documents.values()))
     return list(rows.values()), corpus
 

@@ -113,6 +113,39 @@ async def test_no_way_out_reaches_files_or_another_project(store: Store, tmp_pat
     assert (await store.query("SELECT count() AS n FROM traces FINAL"))[0]["n"] == 2
 
 
+@pytest.mark.parametrize("project", [None, "mine"])
+async def test_percent_signs_are_taken_as_written(store: Store, project: str | None) -> None:
+    answer = await run_user_sql(
+        store, "SELECT formatDateTime(toDate('2026-01-31'), '%Y%%') AS y", project=project
+    )
+
+    assert answer["rows"] == [{"y": "2026%"}]
+
+
+async def test_users_are_asked_for_by_name(send: Send, store: Store) -> None:
+    await send([{"trace_id": TRACE, "attributes": {"user.id": "u1"}}])
+
+    answer = await run_user_sql(store, "SELECT User, COUNT(*) AS n FROM traces GROUP BY User", project=None)
+
+    assert answer["rows"] == [{"User": "u1", "n": 1}]
+
+
+@pytest.mark.verify
+async def test_no_bare_name_calls_a_function_that_tells_of_the_server(store: Store) -> None:
+    functions = [row["name"] for row in await store.query("SELECT name FROM system.functions")]
+    told = {}
+    for name in {form for each in functions for form in (each, each.upper(), each.title())}:
+        try:
+            told[name] = (await run_user_sql(store, f'SELECT "{name}" AS told', project=None))["rows"][0][
+                "told"
+            ]
+        except ApiError:
+            continue
+
+    clocks = {"now", "today", "curdate", "current_date", "current_timestamp", "localtime", "localtimestamp"}
+    assert {name.lower() for name in told} <= clocks
+
+
 async def test_the_handle_itself_writes_nothing(store: Store) -> None:
     for text in ("DROP TABLE traces", "INSERT INTO scores (Name) VALUES ('x')", "SET readonly = 0"):
         with pytest.raises(StoreError):

@@ -19,6 +19,7 @@ from groundtrace_collector.config import CollectorConfig
 from groundtrace_collector.errors import ApiError, UnavailableError
 from groundtrace_collector.gate.frame import varint
 from groundtrace_collector.gate.gate import CheckedRequest
+from groundtrace_collector.store.driver import Driver
 from groundtrace_collector.store.store import Store
 from tests.collector.conftest import BASE_URL
 from tests.collector.otlp import new_trace_id, otlp_request
@@ -138,6 +139,57 @@ async def test_segments_that_a_killed_process_left_are_stored_once(
     assert list((config.data_dir / "segments").iterdir()) == []
 
 
+async def test_rows_that_a_power_cut_took_are_stored_again(config: CollectorConfig, store: Store) -> None:
+    first = CommitQueue(config, store)
+    first.start()
+    await first.submit(request(new_trace_id(), new_trace_id()))
+    segments = config.data_dir / "segments"
+    (segment,) = segments.iterdir()
+    left = segment.read_bytes()
+    await first.close()
+    segment.write_bytes(left)
+    # The store loses the part, and keeps the token by which it knows the segment.
+    await store.command("ALTER TABLE otel_traces DELETE WHERE 1 SETTINGS mutations_sync = 2")
+
+    second = CommitQueue(config, store)
+    second.start()
+    await second.ready.wait()
+    await second.close()
+
+    assert await count(store) == 2
+    assert list(segments.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["notes.segment", "00000000000000000007-left.segment"])
+async def test_a_segment_that_cannot_be_read_holds_nothing_up(
+    config: CollectorConfig, store: Store, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    queue = CommitQueue(config, store)
+    (config.data_dir / "segments" / name).mkdir()
+    queue.start()
+
+    await asyncio.wait_for(queue.submit(request(new_trace_id())), timeout=30)
+    await queue.close()
+
+    assert await count(store) == 1
+    assert f"Segment {name.removesuffix('.segment')} cannot be" in caplog.text
+
+
+async def test_a_fault_of_the_driver_leaves_no_segment_behind(
+    commits: CommitQueue, config: CollectorConfig, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    same = request(new_trace_id())
+    with monkeypatch.context() as patch:
+        patch.setattr(Driver, "insert_file", lambda *_args, **_settings: 1 / 0)
+        with pytest.raises(UnavailableError, match="its log says why"):
+            await commits.submit(same)
+    assert list((config.data_dir / "segments").iterdir()) == []
+
+    await commits.submit(same)
+
+    assert await count(store) == 1
+
+
 async def test_a_body_whose_answer_was_lost_is_known_after_a_restart(
     config: CollectorConfig, store: Store
 ) -> None:
@@ -175,6 +227,19 @@ async def test_more_than_may_wait_is_refused_at_once(config: CollectorConfig, st
 
     with pytest.raises(UnavailableError, match="too much is waiting"):
         await queue.submit(request(new_trace_id()))
+    await queue.close()
+
+
+async def test_bodies_that_are_being_read_wait_too(config: CollectorConfig, store: Store) -> None:
+    queue = CommitQueue(config.model_copy(update={"waiting_bytes": 1 << 20}), store)
+
+    with queue.reading() as count:
+        count(1 << 20)
+        with pytest.raises(UnavailableError, match="too much is waiting to be stored"):
+            queue.check_room(1)
+        with queue.reading() as count_another, pytest.raises(UnavailableError):
+            count_another(1)
+    queue.check_room(1 << 20)
     await queue.close()
 
 

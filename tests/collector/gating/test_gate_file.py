@@ -60,11 +60,26 @@ RULE = '[[rule]]\nkind = "no-regression"\nmetric = "recall@5"\n'
         pytest.param(
             LIVE + RULE.replace("recall@5", "recal@5"), "rule 1: unknown metric 'recal@5'", id="metric"
         ),
-        pytest.param(LIVE + RULE.replace("no-regression", "no-regress"), "no-regress", id="kind"),
+        pytest.param(
+            LIVE + RULE.replace("no-regression", "no-regress"),
+            "rule 1: unknown kind 'no-regress'; did you mean no-regression?; there are limit, non-inferiority",
+            id="kind",
+        ),
+        pytest.param(
+            LIVE + '[[rule]]\nmetric = "mrr"\n', "rule 1: kind is missing: write one of limit,", id="no-kind"
+        ),
+        pytest.param(
+            LIVE + RULE.replace("[[rule]]", "[rule]"), "rule: write [[rule]] in two brackets", id="one"
+        ),
         pytest.param(
             LIVE + RULE + 'cohorts = "each"\n',
             "rule 1: cohorts = 'each' needs `cohort` in [live]",
             id="no-cohort",
+        ),
+        pytest.param(
+            LIVE + RULE + 'cohorts = ["billing"]\n',
+            "rule 1: cohorts = ['billing'] needs `cohort` in [live]",
+            id="cohort-by-name",
         ),
         pytest.param(
             LIVE + RULE.replace("no-regression", "non-inferiority") + "delta = -1\n",

@@ -48,7 +48,7 @@ async def test_a_cohort_too_small_to_judge_says_so_and_what_it_found(client: htt
     html = (await client.get("/cohorts", params=asked)).text
 
     assert table_rows(html, "content") == [
-        ["minilm@1", "6", "insufficient data 0.0 %, 0.0 % to 39.0 % n 6", "insufficient data n 0"]
+        ["minilm@1", "6", "insufficient data 0.0 % (0.0 % to 39.0 %) n 6", "insufficient data n 0"]
     ]
 
 
@@ -157,6 +157,28 @@ async def test_a_comparison_without_a_difference_says_what_it_could_have_seen(
         whole[1],
     )
     assert whole[2] == "0.000 0.000 to 0.000 25 pairs"
+    assert "“mix”" not in html
+
+
+@pytest.mark.usefixtures("encoders")
+async def test_a_comparison_that_goes_on_offers_the_one_of_the_traces_until_now(
+    client: httpx.AsyncClient,
+) -> None:
+    asked = BY_ENCODER | {"metrics": "error_rate"}
+    going_on = (await client.get("/compare", params=asked)).text
+    link = re.search(r'<a href="(/compare\?[^"]*until=[^"]*)">', going_on)
+    assert link is not None
+
+    closed = (await client.get(link[1].replace("&amp;", "&"))).text
+
+    assert "valid however often you look" in going_on
+    assert "for one look at the traces that started before 20" in closed
+    assert '<input type="hidden" name="until" value="20' in closed
+    width = [
+        float(re.search(r" to \+(\d+\.\d) pp", table_rows(html, "content")[0][1])[1])  # type: ignore[index]
+        for html in (closed, going_on)
+    ]
+    assert width[0] < width[1]
 
 
 async def test_the_whole_says_what_other_traffic_made_of_the_difference(
@@ -177,6 +199,7 @@ async def test_the_whole_says_what_other_traffic_made_of_the_difference(
 
     assert "150 → 350 · 24 and 24 traces quality 0, mix +200" in table_rows(html, "content")[0][1]
     assert html.count("mix +") == 1
+    assert "“mix” what other traffic made of it" in html
 
 
 @pytest.mark.usefixtures("encoders")

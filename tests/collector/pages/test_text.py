@@ -18,6 +18,20 @@ def test_the_examples_in_the_docstrings_hold(module: object) -> None:
     assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (metrics.unit("margin")(-0.0211), "\u22120.021"),
+        (metrics.unit("margin")(-0.0001), "0.000"),
+        (metrics.unit("reranker_score")(-12.34), "\u221212.3"),
+        (metrics.unit("p95_ms")(-840.0), "\u2212840 ms"),
+        (metrics.unit("cost_per_trace")(-0.5), "\u2212$0.50"),
+    ],
+)
+def test_a_number_below_zero_has_a_minus_sign_and_zero_has_none(written: str, expected: str) -> None:
+    assert written == expected
+
+
 @given(ANY_TEXT, st.integers(min_value=-5, max_value=200))
 def test_a_fitted_text_keeps_to_its_limit_and_counts_what_it_leaves_out(original: str, limit: int) -> None:
     shown = fitted(original, limit)

@@ -80,6 +80,8 @@ async def test_every_encoding_is_inflated(
     ("body", "headers", "status", "message"),
     [
         pytest.param(b"\xff", {}, 400, "not an ExportTraceServiceRequest", id="garbage"),
+        pytest.param(b'{"resourceSpans": []}', {}, 400, "send Content-Type: application/json", id="json"),
+        pytest.param(gzip.compress(b"x"), {}, 400, "send Content-Encoding: gzip", id="unnamed-gzip"),
         pytest.param(gzip.compress(one_span())[:-4], {"content-encoding": "gzip"}, 400, "cut short", id="cut-gzip"),
         pytest.param(b"not gzip at all, this", {"content-encoding": "gzip"}, 400, "gzip body is damaged", id="no-gzip"),
         pytest.param(b"", {"content-encoding": "gzip"}, 400, "cut short", id="empty-gzip"),

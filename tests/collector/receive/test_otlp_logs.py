@@ -182,3 +182,13 @@ async def test_other_bodies_are_refused(
     answer = await client.post("/v1/logs", content=content, headers={"content-type": media_type})
 
     assert answer.status_code == status
+
+
+async def test_of_many_reasons_the_commonest_are_told(client: httpx.AsyncClient) -> None:
+    records = [record(f"{number:04x}", RESULT) for number in (*range(1, 31), 1)]
+    answer = await client.post("/v1/logs", content=request(*records).SerializeToString(), headers=PROTOBUF)
+
+    partial = ExportLogsServiceResponse.FromString(answer.content).partial_success
+    assert partial.rejected_log_records == 31
+    assert partial.error_message.startswith("2 refused: trace_id: trace_id must be 32 hexadecimal digits")
+    assert partial.error_message.endswith("; 20 refused for other reasons")

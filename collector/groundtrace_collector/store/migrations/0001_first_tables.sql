@@ -192,7 +192,7 @@ SETTINGS ttl_only_drop_parts = 1, merge_selector_base = 10, non_replicated_dedup
 CREATE MATERIALIZED VIEW IF NOT EXISTS retrieved_documents_mv TO retrieved_documents AS
 WITH
     text -> if(text = '', 0, cityHash64(text)) AS text_hash,
-    -- How loaders call a document's dates, the one that tells most of its age first; letters alone, in lower case.
+    -- How loaders call a document's dates, the one that tells most of its age first; in lower case, in one word.
     [
         'lastmodified', 'lastmodifieddate', 'lastmodifiedat', 'lastmodifiedtime', 'lastmodifieddatetime', 'datelastmodified',
         'modified', 'modifiedat', 'modifieddate', 'modifiedtime', 'datemodified', 'modificationdate', 'moddate', 'mtime', 'lastmod',
@@ -203,10 +203,12 @@ WITH
     ] AS date_names,
     -- A bare year is too coarse, and 01/02/2024 may be either of two days.
     text -> if(length(text) >= 7 AND match(text, '[0-9]{4}') AND NOT match(text, '^[0-9]{1,2}/'), text, '') AS date_text,
-    metadata -> arrayFirst(at -> at != 0, arrayMap(
-        pair -> ifNull(toInt64(parseDateTime64BestEffortOrNull(date_text(replaceRegexpAll(pair.2, '^"D:|["\\x27]', '')), 0, 'UTC')), 0),
-        arraySort(pair -> indexOf(date_names, pair.1), arrayFilter(pair -> has(date_names, pair.1), arrayMap(
-            pair -> (lower(replaceRegexpAll(pair.1, '[^A-Za-z]', '')), pair.2), JSONExtractKeysAndValuesRaw(metadata)))))) AS date_in
+    name -> transform(lower(replaceAll(replaceAll(replaceAll(name, '_', ''), '-', ''), ' ', '')), date_names, range(1, length(date_names) + 1), 0)::UInt8 AS date_rank,
+    raw -> replaceAll(replaceAll(if(startsWith(raw, '"D:'), substring(raw, 4), raw), '"', ''), '\x27', '') AS date_value,
+    metadata -> arraySort(arrayFilter(found -> found.2 != 0, arrayMap(
+        pair -> (pair.1, ifNull(toInt64(parseDateTime64BestEffortOrNull(date_text(date_value(pair.2)), 0, 'UTC')), 0)),
+        arrayFilter(pair -> pair.1 != 0, arrayMap(
+            pair -> (date_rank(pair.1), pair.2), JSONExtractKeysAndValuesRaw(metadata))))))[1].2 AS date_in
 SELECT
     Project, TraceId, SpanId, Timestamp,
     ['retrieved', 'rerank_in', 'rerank_out'][intDiv(document.1, 65536) + 1] AS Stage,
