@@ -28,8 +28,6 @@ def trace(name: str = "a", **columns: Any) -> dict[str, Any]:
         "TraceId": trace_id(name),
         "Version": next(_versions),
         "StartedAt": "2026-11-21T10:00:00Z",
-        "FirstSpanAt": "2026-11-21T10:00:00Z",
-        "LastSpanAt": "2026-11-21T10:00:00Z",
         "DurationNs": 1_000_000_000,
         "Name": "ask",
         "Service": "shop",

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 MAX_NEGATIVES: Final = 10
 _PAGE_TRACES: Final = 100
 _OLDEST_FIRST: Final = "started_at"
-_MINUTE_NS: Final = 60_000_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,15 +69,10 @@ async def _seen(store: Store, traces: Sequence[Mapping[str, Any]]) -> list[Seen]
     rows = await store.query(
         statement(__package__, "mining_traces"), {"trace_ids": ids, "trace_keys": trace_keys(ids)}
     )
-    known = {(row["Project"], row["TraceId"]): _widened(row) for row in rows}
+    known = {(row["Project"], row["TraceId"]): row for row in rows}
     listed = {key: trace for trace in traces if (key := (trace["project"], trace["trace_id"])) in known}
     spans = await retrieval_spans(store, {key: known[key] for key in listed})
     return [
         Seen(trace=trace, gold=known[key]["GoldIds"], thumb=known[key]["Thumb"], spans=spans[key])
         for key, trace in listed.items()
     ]
-
-
-def _widened(row: Mapping[str, Any]) -> dict[str, Any]:
-    """With slack for spans that came since the trace was settled."""
-    return {**row, "FirstNs": row["FirstNs"] - _MINUTE_NS, "LastNs": row["LastNs"] + _MINUTE_NS}

@@ -1,13 +1,12 @@
--- Beside what lists show of these traces: gold ids, the last thumb, and when their spans lie.
+-- Beside what lists show of these traces: gold ids, the last thumb, and the commits that hold their spans.
 SELECT
     Project, TraceId, GoldIds,
     -- A thumb that came before its trace has no project yet.
     arrayReverseSort(each -> each.3, arrayFilter(each -> each.1 IN ('', toString(Project)), Given))[1].2 AS Thumb,
-    toUnixTimestamp64Nano(FirstSpanAt) AS FirstNs,
-    toUnixTimestamp64Nano(LastSpanAt) AS LastNs
+    Seqs
 FROM
 (
-    SELECT Project, TraceId, GoldIds, FirstSpanAt, LastSpanAt
+    SELECT Project, TraceId, GoldIds, Seqs
     FROM traces FINAL
     WHERE TraceKey IN {trace_keys:Array(UInt128)}
         AND TraceId IN {trace_ids:Array(String)}

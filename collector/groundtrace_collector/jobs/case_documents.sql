@@ -13,9 +13,9 @@ SELECT
     arrayFilter(name -> name IN ('db.query.result', 'db.search.result'), Events.Name) AS EventNames,
     arrayFilter((attributes, name) -> name IN ('db.query.result', 'db.search.result'), Events.Attributes, Events.Name) AS EventAttributes
 FROM otel_traces
-WHERE TraceId IN {trace_ids:Array(String)}
+WHERE Seq IN {seqs:Array(UInt64)}
+    AND TraceId IN {trace_ids:Array(String)}
     AND Project IN {projects:Array(String)}
-    AND Timestamp BETWEEN fromUnixTimestamp64Nano({first_ns:Int64}) AND fromUnixTimestamp64Nano({last_ns:Int64})
     AND Kind IN ('RETRIEVER', 'RERANKER')
     AND NOT Shadow
 ORDER BY Timestamp, SpanId

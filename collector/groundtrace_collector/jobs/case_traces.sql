@@ -1,4 +1,4 @@
--- What evaluators see of these traces, save the documents' texts, and when their spans lie.
+-- What evaluators see of these traces, save the documents' texts, and the commits that hold their spans.
 SELECT
     Project,
     TraceId,
@@ -11,8 +11,7 @@ SELECT
     CacheHit,
     DatasetRow,
     Metadata['expected_answer'] AS Expected,
-    toUnixTimestamp64Nano(FirstSpanAt) AS FirstNs,
-    toUnixTimestamp64Nano(LastSpanAt) AS LastNs
+    Seqs
 FROM traces FINAL
 WHERE TraceKey IN {trace_keys:Array(UInt128)}
     AND Project IN {projects:Array(String)} AND TraceId IN {trace_ids:Array(String)}

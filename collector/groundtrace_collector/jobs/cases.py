@@ -81,10 +81,7 @@ async def _hoped_for(
 
 
 def _within(traces: Mapping[_Trace, Mapping[str, Any]]) -> dict[str, object]:
-    return _bound(list(traces)) | {
-        "first_ns": min(row["FirstNs"] for row in traces.values()),
-        "last_ns": max(row["LastNs"] for row in traces.values()),
-    }
+    return _bound(list(traces)) | {"seqs": sorted({seq for row in traces.values() for seq in row["Seqs"]})}
 
 
 def _bound(traces: Sequence[_Trace]) -> dict[str, object]:

@@ -3,7 +3,6 @@ SELECT
     StatusMessage, Model, TokensPrompt, TokensCompletion, TokensCacheRead, TokensCacheWrite, TokensReasoning, CostUsd, SpanAttributes, arrayMap(moment -> toUnixTimestamp64Nano(moment), Events.Timestamp) AS EventNs,
     Events.Name AS EventNames, Events.Attributes AS EventAttributes
 FROM otel_traces
-PREWHERE TraceId = {trace_id:String}
+PREWHERE Seq IN {seqs:Array(UInt64)}
+    AND TraceId = {trace_id:String}
     AND Project = {project:String}
-    AND Timestamp >= fromUnixTimestamp64Nano({first_ns:Int64})
-    AND Timestamp <= fromUnixTimestamp64Nano({last_ns:Int64})

@@ -34,7 +34,6 @@ _MANY_ROWS = {"max_threads": 1, "use_uncompressed_cache": 1}
 # Reads of some traces by their ids: their statements say what to read first, the indexes where it lies, and
 # planning them costs more than reading. Parts that the indexes leave out are left before any column is opened.
 _FEW_ROWS = {"max_threads": 1, "query_plan_enable_optimizations": 0, "use_skip_indexes_on_data_read": 0}
-_MINUTE_NS = 60_000_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,13 +239,8 @@ async def _scores(store: Store, trace_ids: Sequence[str]) -> dict[str, list[dict
 
 
 def _bounds(row: Mapping[str, Any]) -> dict[str, object]:
-    """The key and time of a trace's spans, with a minute of slack for what came since it was settled."""
-    return {
-        "trace_id": row["TraceId"],
-        "project": row["Project"],
-        "first_ns": int(row["FirstNs"]) - _MINUTE_NS,
-        "last_ns": int(row["LastNs"]) + _MINUTE_NS,
-    }
+    """Where the spans lie that a trace was settled from."""
+    return {"trace_id": row["TraceId"], "project": row["Project"], "seqs": row["Seqs"]}
 
 
 async def _spans(store: Store, row: Mapping[str, Any], prices: PriceTable) -> list[dict[str, Any]]:

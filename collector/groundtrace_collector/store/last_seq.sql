@@ -1,5 +1,5 @@
 -- The largest number of the server sequence that any row carries. Spans newer than the last settled trace
--- are found by the skip index on Seq, so this reads little however large the store is.
+-- are found by their key, so this reads little however large the store is.
 SELECT greatest(
     (SELECT max(LastSeq) FROM traces),
     (SELECT max(Version) FROM traces),

@@ -2,28 +2,17 @@
 -- The tables are temporary: a handle's first settling makes them, each later one fills them again. A trace is
 -- known by its project and its id: a sender who takes another project's ids must not get at that project's texts.
 
--- Which traces, and between which instants all of their spans lie: the new spans' own times, and those that
--- the trace's row already knows. A trace's row always covers every span settled so far.
-CREATE TEMPORARY TABLE touched ENGINE = Memory AS
-SELECT Project, TraceId, min(FirstAt) AS FirstAt, max(LastAt) AS LastAt
-FROM
-(
-    SELECT Project, TraceId, min(Timestamp) AS FirstAt, max(Timestamp) AS LastAt
-    FROM otel_traces
-    WHERE Seq IN {seqs:Array(UInt64)} AND Seq BETWEEN {first_seq:UInt64} AND {last_seq:UInt64}
-    GROUP BY Project, TraceId
-    UNION ALL
-    SELECT Project, TraceId, FirstSpanAt, LastSpanAt
-    FROM traces
-    WHERE TraceKey IN (
-        SELECT reinterpretAsUInt128(MD5(TraceId)) FROM otel_traces
-        WHERE Seq IN {seqs:Array(UInt64)} AND Seq BETWEEN {first_seq:UInt64} AND {last_seq:UInt64})
-)
-GROUP BY Project, TraceId;
+-- Where earlier commits have spans of the traces that these commits touch: a trace's row tells the commits that
+-- its spans came with. What the commits themselves hold is of touched traces, all of it.
+CREATE TEMPORARY TABLE earlier ENGINE = Memory AS
+SELECT DISTINCT arrayJoin(Seqs) AS Seq, TraceId, Project
+FROM traces
+WHERE TraceKey IN (
+        SELECT reinterpretAsUInt128(MD5(TraceId)) FROM (SELECT DISTINCT TraceId FROM otel_traces WHERE Seq IN {seqs:Array(UInt64)}))
+    AND Seq NOT IN {seqs:Array(UInt64)};
 
--- The traces' distinct spans: a span that a sender repeated is stored twice and counts once. The instants of
--- all traces together bound what is read; traces of many days are few, their ids find them in the rest. From here on
--- a trace and a span are known by a number, made of the project, too: it costs less to find than texts.
+-- The traces' distinct spans: a span that a sender repeated is stored twice and counts once. From here on a trace
+-- and a span are known by a number, made of the project, too: it costs less to find than texts.
 CREATE TEMPORARY TABLE spans ENGINE = Memory AS
 SELECT
     reinterpretAsUInt128(sipHash128(Project, TraceId)) AS TraceNo,
@@ -34,11 +23,7 @@ SELECT
     TokensPrompt, TokensCompletion, TokensCacheRead, TokensCacheWrite, TokensReasoning, CostUsd,
     Shadow, Indexing, Fallback, RetryAttempt, CacheHit, CacheSimilarity, EmbeddedTexts, ErrorType, DatasetRow, GoldIds
 FROM otel_traces
-WHERE Timestamp >= (SELECT min(FirstAt) FROM touched) AND Timestamp <= (SELECT max(LastAt) FROM touched)
-    AND toDate(Timestamp) IN (
-        SELECT DISTINCT arrayJoin(arrayMap(n -> toDate(FirstAt) + n, range(toUInt32(toDate(LastAt) - toDate(FirstAt) + 1))))
-        FROM touched)
-    AND (Project, TraceId) IN (SELECT Project, TraceId FROM touched)
+WHERE Seq IN {seqs:Array(UInt64)} OR (Seq, TraceId, Project) IN (SELECT Seq, TraceId, Project FROM earlier)
 ORDER BY Seq
 LIMIT 1 BY SpanNo;
 
@@ -99,8 +84,8 @@ FROM
         argMin(SpanNo, bitShiftLeft(multiIf(ParentNo = 0, 0, is_orphan, 1, 2)::UInt64, 62) + toUnixTimestamp64Nano(Timestamp)::UInt64) AS RootNo,
         max(Seq) AS LastSeq,
         max(ArrivedAt) AS LastArrivedAt,
+        groupUniqArray(Seq) AS Seqs,
         min(Timestamp) AS FirstSpanAt,
-        max(Timestamp) AS LastSpanAt,
         max(toUnixTimestamp64Nano(Timestamp) + toInt64(Duration)) AS LastNs,
         countIf(ParentNo = 0) > 0 AS HasRoot,
         toUInt32(count()) AS SpanCount,
@@ -221,8 +206,7 @@ FROM
             SpanAttributes['traceloop.entity.output'],
             SpanAttributes['gen_ai.task.output']) AS OutputText
     FROM otel_traces
-    WHERE Timestamp >= (SELECT min(FirstSpanAt) FROM settling) AND Timestamp <= (SELECT max(LastSpanAt) FROM settling)
-        AND TraceId IN (SELECT TraceId FROM settling)
+    WHERE (Seq IN {seqs:Array(UInt64)} OR (Seq, TraceId, Project) IN (SELECT Seq, TraceId, Project FROM earlier))
         AND SpanNo IN (SELECT arrayJoin([QueryNo, AnswerNo]) FROM settling)
     LIMIT 1 BY SpanNo
 );
@@ -242,10 +226,7 @@ FROM
         reinterpretAsUInt128(sipHash128(Project, TraceId)) AS TraceNo,
         SpanId, Stage, Rank, DocumentId, Score, ContentHash, DatedAt
     FROM retrieved_documents
-    WHERE Timestamp >= (SELECT min(FirstSpanAt) FROM settling) AND Timestamp <= (SELECT max(LastSpanAt) FROM settling)
-        AND toStartOfFiveMinutes(Timestamp) >= toStartOfFiveMinutes((SELECT min(FirstSpanAt) FROM settling))
-        AND toStartOfFiveMinutes(Timestamp) <= toStartOfFiveMinutes((SELECT max(LastSpanAt) FROM settling))
-        AND (Project, TraceId) IN (SELECT Project, TraceId FROM settling WHERE LastRetriever != '' OR LastReranker != '')
+    WHERE Seq IN {seqs:Array(UInt64)} OR (Seq, TraceId, Project) IN (SELECT Seq, TraceId, Project FROM earlier)
     LIMIT 1 BY TraceNo, SpanId, Stage, Rank
 )
 GROUP BY TraceNo;
@@ -267,9 +248,7 @@ WITH
             reinterpretAsUInt128(sipHash128(Project, TraceId, SpanId)) AS SpanNo,
             SpanAttributes['retrieval.score_sense'] AS Sense, SpanAttributes['embedding.fingerprint'] AS Fingerprint
         FROM otel_traces
-        WHERE Timestamp >= (SELECT min(FirstSpanAt) FROM settling WHERE notEmpty(GoldIds))
-            AND Timestamp <= (SELECT max(LastSpanAt) FROM settling WHERE notEmpty(GoldIds))
-            AND TraceId IN (SELECT TraceId FROM settling WHERE notEmpty(GoldIds))
+        WHERE (Seq IN {seqs:Array(UInt64)} OR (Seq, TraceId, Project) IN (SELECT Seq, TraceId, Project FROM earlier))
             AND SpanNo IN (SELECT arrayJoin([RetrieverNo, Embedding.3]) FROM settling WHERE notEmpty(GoldIds))
         LIMIT 1 BY SpanNo
     )
@@ -300,7 +279,7 @@ WHERE notEmpty(OfGold) AND notEmpty(OfOthers);
 
 INSERT INTO traces
 (
-    Project, TraceId, Version, LastSeq, LastArrivedAt, StartedAt, FirstSpanAt, LastSpanAt, DurationNs, Name, Service,
+    Project, TraceId, Version, Seqs, LastSeq, LastArrivedAt, StartedAt, DurationNs, Name, Service,
     Status, HasRoot, Incomplete, RootSpanId, SpanCount, Session, User, Query, Answer, QueryHash, InputHash,
     Encoder, Encoders, Reranker, LlmModel, PromptVersion, Route,
     TokensPrompt, TokensCompletion, TokensCacheRead, TokensCacheWrite, TokensReasoning, CostUsd, Metadata, Tags, SpanKinds, SpanNs,
@@ -310,8 +289,8 @@ INSERT INTO traces
 WITH
     json -> CAST(arrayFilter(x -> x.2 != 'null', JSONExtractKeysAndValuesRaw(json)), 'Map(String, String)') AS members
 SELECT
-    Project, TraceId, {version:UInt64}, LastSeq, LastArrivedAt,
-    if(HasRoot, RootAt, FirstSpanAt), FirstSpanAt, LastSpanAt, DurationNs, Name, Service,
+    Project, TraceId, {version:UInt64}, Seqs, LastSeq, LastArrivedAt,
+    if(HasRoot, RootAt, FirstSpanAt), DurationNs, Name, Service,
     Status, HasRoot, NOT HasRoot, RootSpanId, SpanCount, Session, User, Query, Answer,
     if(Query = '', 0, cityHash64(lowerUTF8(trimBoth(replaceRegexpAll(Query, '\\s+', ' '))))),
     cityHash64(Query, Answer, Context.4, arrayMap(x -> if(x.6 != 0, x.6, (WithText.6)[indexOf(WithText.4, x.4)]), Context)),

@@ -191,9 +191,7 @@ class Settler:
 
 def settle(driver: Driver, seqs: Sequence[int], *, version: int, prices: PriceTable = NO_PRICES) -> None:
     """Compute the rows of the traces that the commits ``seqs`` touched, as of ``version``, at ``prices``."""
-    parameters: dict[str, object] = {
-        "seqs": list(seqs), "first_seq": min(seqs), "last_seq": max(seqs), "version": version,
-    }  # fmt: skip
+    parameters: dict[str, object] = {"seqs": list(seqs), "version": version}
     there = {row["name"] for row in driver.query("SELECT name FROM system.tables WHERE is_temporary")}
     script = statement(_PACKAGE, "settle")
     gold = False

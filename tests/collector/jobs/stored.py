@@ -59,8 +59,7 @@ class Traces:
             "LastSeq": at,
             "LastArrivedAt": self.clock.now,
             "StartedAt": START,
-            "FirstSpanAt": START,
-            "LastSpanAt": START,
+            "Seqs": [at],
             "HasRoot": has_root,
             "Query": query,
             "Answer": answer,
@@ -74,16 +73,20 @@ class Traces:
         attributes |= {"openinference.span.kind": "RETRIEVER", "openinference.project.name": project}
         await self.store.insert("traces", [trace | {"TraceId": each} for each in trace_ids])
         for place, each in enumerate(spans or [attributes]):
-            await self._put_span(trace_ids, str(place), {"openinference.project.name": project} | dict(each))
+            named = {"openinference.project.name": project} | dict(each)
+            await self._put_span(trace_ids, str(place), named, seq=at)
 
-    async def _put_span(self, trace_ids: Sequence[str], suffix: str, attributes: Mapping[str, str]) -> None:
+    async def _put_span(
+        self, trace_ids: Sequence[str], suffix: str, attributes: Mapping[str, str], *, seq: int
+    ) -> None:
         # With a list of columns, as OpenTelemetry's exporter inserts: the others are made from these.
         await self.store.command(
-            "INSERT INTO otel_traces (Timestamp, TraceId, SpanId, SpanAttributes)"
-            " SELECT fromUnixTimestamp64Nano({at:Int64}), id, concat(id, {suffix:String}),"
+            "INSERT INTO otel_traces (Seq, Timestamp, TraceId, SpanId, SpanAttributes)"
+            " SELECT {seq:UInt64}, fromUnixTimestamp64Nano({at:Int64}), id, concat(id, {suffix:String}),"
             " mapFromArrays({names:Array(String)}, {values:Array(String)})"
             " FROM (SELECT arrayJoin({ids:Array(String)}) AS id)",
             {
+                "seq": seq,
                 "at": int(START.timestamp()) * 10**9,
                 "ids": list(trace_ids),
                 "suffix": suffix,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -605,3 +606,25 @@ async def test_a_commit_that_cannot_be_settled_holds_up_no_other(
 
     assert await settled(collector, trace_id, "SpanCount") == 1
     assert settler.oldest_pending_us == 1
+
+
+async def test_commits_settled_in_any_order_make_one_whole_trace(
+    send: Send, collector: Collector, now_ns: int
+) -> None:
+    store, trace_id = collector.store, new_trace_id()
+    for days, span_id in enumerate((ROOT, CHILD, GRANDCHILD)):
+        parent = ROOT if days else ""
+        await send(
+            [{"trace_id": trace_id, "span_id": span_id, "parent_span_id": parent, "kind": "RETRIEVER",
+              "start_ns": now_ns - 3 * DAY_NS + days * DAY_NS,
+              "attributes": documents("retrieval.documents", (f"d{days}", 0.5, "a text"))}]
+        )  # fmt: skip
+    commits = [row["Seq"] for row in await store.query("SELECT DISTINCT Seq FROM otel_traces ORDER BY Seq")]
+    await store.command("TRUNCATE TABLE traces")
+
+    for seq in (commits[2], commits[0], commits[1]):
+        await store.settling.run(partial(settle, seqs=[seq], version=store.next_seq()))
+
+    row = await settled(collector, trace_id, "SpanCount", "RootSpanId", "RetrievedIds", "LastSeq")
+    assert row == (3, ROOT, ["d2"], commits[2])
+    assert sorted(await settled(collector, trace_id, "Seqs")) == commits

@@ -144,23 +144,24 @@ CREATE TABLE IF NOT EXISTS otel_traces
     INDEX idx_span_attr_key mapKeys(SpanAttributes) TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX idx_span_attr_value mapValues(SpanAttributes) TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX idx_duration Duration TYPE minmax GRANULARITY 1,
-    INDEX idx_seq Seq TYPE minmax GRANULARITY 1
+    INDEX idx_timestamp Timestamp TYPE minmax GRANULARITY 1
 )
 ENGINE = MergeTree
 PARTITION BY toDate(Timestamp)
--- A trace's spans lie together, unlike under the exporter's key (service, name, time): what they repeat of each
--- other is found again in one block, and a trace is read from a granule or two instead of one a span.
-ORDER BY (toStartOfFiveMinutes(Timestamp), TraceId, Timestamp)
+-- Commit after commit, a trace's spans together: what they repeat of each other is found again in one block, and a
+-- trace is read from a granule or two of the commits that its row names. Merging parts is then putting one behind
+-- the other, where a key of time or of trace alone would have rows of all parts take turns, at twice the cost.
+ORDER BY (Seq, TraceId, Timestamp)
 TTL toDate(Timestamp) + INTERVAL 30 DAY
 -- A commit's part is one file: a file a column made some 300 of each, which took a fifth of the time of a large one.
--- Merges go column by column from the first row on: of wide rows that costs a half. Ten parts are merged where
--- ClickHouse would merge five: a span is then rewritten twice on its way into a million, not three times.
-SETTINGS index_granularity = 1024, min_bytes_for_wide_part = 100663296, vertical_merge_algorithm_min_rows_to_activate = 1,
+-- Rows are merged whole: column by column costs a third more here. Ten parts are merged where ClickHouse would merge
+-- five: a span is then rewritten twice on its way into a million, not three times.
+SETTINGS index_granularity = 1024, min_bytes_for_wide_part = 100663296, enable_vertical_merge_algorithm = 0, merge_max_block_size = 4096,
     ttl_only_drop_parts = 1, merge_selector_base = 10, non_replicated_deduplication_window = 1000, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 10,
     cleanup_delay_period = 5, max_cleanup_delay_period = 10, cleanup_delay_period_random_add = 0;
 
 -- One row a document of a retriever's or reranker's span; its text stays in the span's attributes.
--- A trace's documents lie together, and those of one time do, so settling reads little.
+-- As the spans that name them: commit after commit, a trace's documents together.
 CREATE TABLE IF NOT EXISTS retrieved_documents
 (
     Project LowCardinality(String) CODEC(ZSTD(1)),
@@ -175,11 +176,12 @@ CREATE TABLE IF NOT EXISTS retrieved_documents
     -- When the document was last changed, else published or made, as its metadata say; 1970 where they do not.
     DatedAt DateTime64(0) CODEC(ZSTD(1)),
     Seq UInt64 CODEC(Delta(8), ZSTD(1)),
-    INDEX idx_document_id DocumentId TYPE bloom_filter(0.01) GRANULARITY 1
+    INDEX idx_document_id DocumentId TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX idx_timestamp Timestamp TYPE minmax GRANULARITY 1
 )
 ENGINE = MergeTree
 PARTITION BY toDate(Timestamp)
-ORDER BY (toStartOfFiveMinutes(Timestamp), TraceId, SpanId, Stage, Rank)
+ORDER BY (Seq, TraceId, SpanId, Stage, Rank)
 TTL toDate(Timestamp) + INTERVAL 30 DAY
 SETTINGS ttl_only_drop_parts = 1, merge_selector_base = 10, non_replicated_deduplication_window = 1000, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 10,
     cleanup_delay_period = 5, max_cleanup_delay_period = 10, cleanup_delay_period_random_add = 0;
@@ -318,11 +320,11 @@ CREATE TABLE IF NOT EXISTS traces
     Project LowCardinality(String) CODEC(ZSTD(1)),
     TraceId String CODEC(ZSTD(1)),
     Version UInt64 CODEC(Delta(8), ZSTD(1)),
+    -- The commits that the trace's spans came with: where they and its documents lie.
+    Seqs Array(UInt64) CODEC(ZSTD(1)),
     LastSeq UInt64 CODEC(Delta(8), ZSTD(1)),
     LastArrivedAt DateTime64(3) CODEC(Delta(8), ZSTD(1)),
     StartedAt DateTime64(9) CODEC(Delta(8), ZSTD(1)),
-    FirstSpanAt DateTime64(9) CODEC(Delta(8), ZSTD(1)),
-    LastSpanAt DateTime64(9) CODEC(Delta(8), ZSTD(1)),
     DurationNs UInt64 CODEC(T64, ZSTD(1)),
     Name LowCardinality(String) CODEC(ZSTD(1)),
     Service LowCardinality(String) CODEC(ZSTD(1)),
