@@ -110,7 +110,8 @@ class _Joins:
         if not self._simple:
             return "\n".join(self._sql)
         rows = trace_scores(", ".join(self._simple.values()), "scored_names", self._scope)
-        return "\n".join([f"LEFT ANY JOIN ({rows}) AS scored ON trace.JoinKey = scored.Trace", *self._sql])
+        # Each of these rows is of another trace. To look for any of several takes longer.
+        return "\n".join([f"LEFT JOIN ({rows}) AS scored ON trace.JoinKey = scored.Trace", *self._sql])
 
     def value(self, index: int, metric: Metric) -> str:
         """The value of a metric of scores or feedback; what it is `among` is the column `a{index}`."""

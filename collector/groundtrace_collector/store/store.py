@@ -96,11 +96,16 @@ class Handle:
 
     def __init__(self, driver: Driver, name: str) -> None:
         self.driver = driver
+        self.ended = 0
+        """How many calls have ended."""
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"store-{name}")
 
     async def run(self, call: Callable[[Driver], T]) -> T:
         """Run ``call`` with the driver on the handle's thread, after what it already has to do."""
-        return await asyncio.get_running_loop().run_in_executor(self._executor, call, self.driver)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._executor, call, self.driver)
+        finally:
+            self.ended += 1
 
     def close(self) -> None:
         """Let what runs end, drop what waits, then close."""
@@ -246,6 +251,11 @@ class Store:
     async def command(self, statement: str, parameters: Mapping[str, object] | None = None) -> None:
         """Run a statement that returns no rows, after the rows that were inserted before it."""
         await self._rows.run(lambda driver: driver.command(statement, parameters))
+
+    @property
+    def writes(self) -> int:
+        """Grows whenever this process has written rows other than spans, settled traces among them."""
+        return self._rows.ended + self.settling.ended
 
     def next_seq(self) -> int:
         """The next number of the server sequence: microseconds since the epoch, never repeated."""

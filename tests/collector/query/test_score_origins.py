@@ -134,6 +134,34 @@ async def values(store: Store, name: str, project: str | None, origins: ScoreOri
     return await store.query(f"SELECT * FROM ({rows.sql}) ORDER BY Of", rows.parameters)  # noqa: S608
 
 
+async def test_what_is_known_of_scores_is_asked_once_until_something_is_written(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    query = store.query
+
+    async def counted(sql: str, *given: Any, **options: Any) -> list[dict[str, Any]]:
+        asked.append(sql)
+        return await query(sql, *given, **options)
+
+    monkeypatch.setattr(store, "query", counted)
+    monkeypatch.setattr("groundtrace_collector.query.origins._KEPT_S", 3_600.0)
+    await store.insert("scores", [score("a", Name="n")])
+
+    known = [await score_origins(store, ["n"], project=None) for _ in range(3)]
+    assert len(asked) == 1
+    assert known == [known[0]] * 3
+    assert known[0].simple == {"n"}
+
+    await store.insert("scores", [score("a", Name="n", SpanId="s")])
+    assert (await score_origins(store, ["n"], project=None)).simple == frozenset()
+
+    monkeypatch.setattr("groundtrace_collector.query.origins._KEPT_S", -1.0)
+    asked.clear()
+    await score_origins(store, ["n"], project=None)
+    assert asked
+
+
 async def test_the_cheap_way_finds_what_the_general_way_finds(store: Store) -> None:
     chance = random.Random(7)  # noqa: S311  (rows, not secrets)
     await store.insert("traces", [trace(each, Project=project) for each in TRACES for project in PROJECTS])
