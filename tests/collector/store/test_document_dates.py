@@ -57,7 +57,7 @@ async def dates(collector: Collector) -> list[str]:
 
 
 async def test_a_documents_date_is_read_from_what_loaders_write(send: Send, collector: Collector) -> None:
-    attributes = {}
+    attributes: dict[str, str] = {}
     for place, (metadata, _) in enumerate(DATED):
         text = metadata if isinstance(metadata, str) else json.dumps(metadata)
         attributes |= {
