@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -34,6 +35,12 @@ _MANY_ROWS = {"max_threads": 1, "use_uncompressed_cache": 1}
 # Reads of some traces by their ids: their statements say what to read first, the indexes where it lies, and
 # planning them costs more than reading. Parts that the indexes leave out are left before any column is opened.
 _FEW_ROWS = {"max_threads": 1, "query_plan_enable_optimizations": 0, "use_skip_indexes_on_data_read": 0}
+LISTED = (
+    *("Name", "Service", "Status", "Incomplete", "SpanCount", "Encoder", "Encoders", "Reranker", "LlmModel"),
+    *("PromptVersion", "Route", "TokensPrompt", "TokensCompletion", "TokensCacheRead", "TokensCacheWrite"),
+    *("TokensReasoning", "Metadata", "Tags", "DatasetRow", "GoldIds", "ErrorTypes"),
+)
+"""The columns of `traces` that its column Listed holds, in order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,7 +219,8 @@ async def _newest(
         "project": project or "",
     }
     rows = await store.query(statement(__package__, "traces_rows"), parameters, settings=_FEW_ROWS)
-    return _newest_of(rows, "Version", ("Project", "TraceId"))
+    newest = _newest_of(rows, "Version", ("Project", "TraceId"))
+    return [{**row, **dict(zip(LISTED, json.loads(row["Listed"]), strict=True))} for row in newest]
 
 
 def _newest_of(
