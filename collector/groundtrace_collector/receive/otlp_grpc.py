@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeAlias
@@ -17,7 +19,7 @@ from groundtrace_collector.access.key import Role
 from groundtrace_collector.access.keyring import bearer_token
 from groundtrace_collector.collector import Collector
 from groundtrace_collector.config import CollectorConfig
-from groundtrace_collector.errors import ConfigError, DecodeError, GroundtraceError, TooManyError
+from groundtrace_collector.errors import ApiError, ConfigError, DecodeError, GroundtraceError, TooManyError
 from groundtrace_collector.metrics import code_of
 from groundtrace_collector.ports import holder_of
 from groundtrace_collector.receive.answers import accepted, http_status, status_of
@@ -32,6 +34,7 @@ LOGS: Final = f"{_COLLECTOR}.logs.v1.LogsService"
 _EXPORT: Final = "Export"
 _DETAILS: Final = "grpc-status-details-bin"
 AT_ONCE: Final = 256
+_READ_AT_ONCE: Final = 8  # grpc inflates each request as a whole, whatever it came as
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 Context: TypeAlias = grpc.aio.ServicerContext[bytes, bytes]
 Take: TypeAlias = Callable[[Collector, bytes, Caller], Awaitable[Message]]
@@ -84,23 +87,29 @@ class _Service:
     def __init__(self, collector: Collector) -> None:
         self._collector = collector
         self._in_flight = 0
+        self._reading = asyncio.Semaphore(_READ_AT_ONCE)
 
     def handler(self, name: str, take: Take) -> grpc.RpcMethodHandler[bytes, bytes]:
         """What answers the calls of one service, with what ``take`` makes of a request."""
         path = f"/{name}/{_EXPORT}"
 
-        async def export(requests: AsyncIterator[bytes], context: Context) -> bytes:
+        async def export(_requests: AsyncIterator[bytes], context: Context) -> bytes:
             async with self._answering(path, context):
-                caller = await self._caller(path, context)
-                self._collector.commits.check_room(0)
-                body = await _only(requests)
-                self._collector.commits.check_room(len(body))
-                answer = await take(self._collector, body, caller)
+                answer = await self._take(path, take, context)
             return answer.SerializeToString()
 
         # Without serialisers both sides are bytes: what is inside, the gate tells. As a stream of requests,
         # though there is one: who may not come in, or one too many, is told before the request is read.
         return grpc.stream_unary_rpc_method_handler(export)
+
+    async def _take(self, path: str, take: Take, context: Context) -> Message:
+        caller = await self._caller(path, context)
+        commits = self._collector.commits
+        commits.check_room(0)
+        async with self._reading:
+            body = await _only(context, stall_s=self._collector.config.stall_s)
+        commits.check_room(len(body))
+        return await take(self._collector, body, caller)
 
     @asynccontextmanager
     async def _answering(self, path: str, context: Context) -> AsyncIterator[None]:
@@ -111,6 +120,8 @@ class _Service:
             self._check_crowd()
             yield
         except GroundtraceError as error:
+            # grpc raises once more, in a circle with this error: the request in its frames would stay for long.
+            traceback.clear_frames(error.__traceback__)
             status, headers = http_status(error)
             details = status_of(status, str(error), headers)
             self._count(path, _CODES[details.code], began)
@@ -141,8 +152,14 @@ class _Service:
         return caller
 
 
-async def _only(requests: AsyncIterator[bytes]) -> bytes:
-    """The one request of a call."""
-    async for request in requests:
-        return request
-    raise DecodeError("the call came without a request")
+async def _only(context: Context, *, stall_s: float) -> bytes:
+    """The one request of a call; raises ApiError 408 when it is not whole after ``stall_s`` seconds."""
+    try:
+        # grpc never lets go of a request that was taken from its iterator, unless that is read to its end.
+        async with asyncio.timeout(stall_s):
+            request = await context.read()
+    except TimeoutError as error:
+        raise ApiError(408, "stalled", f"the request did not come within {stall_s:g} s") from error
+    if not isinstance(request, bytes):
+        raise DecodeError("the call came without a request")
+    return request

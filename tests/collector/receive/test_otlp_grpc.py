@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import AsyncIterator
 
 import grpc
@@ -143,6 +146,39 @@ async def test_one_call_too_many_says_when_to_come_again(
     assert answer == b""
     assert await export(server, otlp_request([{"trace_id": new_trace_id()}])) == b""  # there is room again
     assert len(await collector.store.query("SELECT SpanId FROM otel_traces")) == 2
+
+
+@pytest.mark.parametrize("start", [b"\x7a", b"\x7f"], ids=["stored", "refused"])
+async def test_a_request_that_was_answered_is_let_go(server: GrpcServer, start: bytes) -> None:
+    body = start + b"\x80\x80\x20" + bytes(512 << 10)  # an unknown field, or a type that there is not
+    gc.disable()  # what only it would find stays for long
+    tracemalloc.start()
+    try:
+        for _ in range(12):
+            with contextlib.suppress(grpc.aio.AioRpcError):
+                await export(server, body)
+        held = sum(trace.size for trace in tracemalloc.take_snapshot().traces if trace.size > len(body) // 2)
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+
+    assert held <= 4 * len(body)
+
+
+async def test_a_call_whose_request_does_not_come_is_ended(collector: Collector) -> None:
+    collector.config = collector.config.model_copy(update={"stall_s": 0.2})
+    server = GrpcServer(collector.config.model_copy(update={"grpc_port": 0}))
+    await server.start(collector)
+    try:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+            call = channel.stream_unary(f"/{TRACES}/Export")(timeout=30)
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await call
+    finally:
+        await server.close(0)
+
+    assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert caught.value.details() == "the request did not come within 0.2 s"
 
 
 async def test_an_evaluation_result_is_a_score_and_the_rest_is_counted(
