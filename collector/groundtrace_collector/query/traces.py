@@ -38,7 +38,7 @@ _FEW_ROWS = {"max_threads": 1, "query_plan_enable_optimizations": 0, "use_skip_i
 LISTED = (
     *("Name", "Service", "Status", "Incomplete", "SpanCount", "Encoder", "Encoders", "Reranker", "LlmModel"),
     *("PromptVersion", "Route", "TokensPrompt", "TokensCompletion", "TokensCacheRead", "TokensCacheWrite"),
-    *("TokensReasoning", "Metadata", "Tags", "DatasetRow", "GoldIds", "ErrorTypes"),
+    *("TokensReasoning", "CostUsd", "Metadata", "Tags", "DatasetRow", "GoldIds", "ErrorTypes"),
 )
 """The columns of `traces` that its column Listed holds, in order."""
 
@@ -96,20 +96,20 @@ async def get_trace(
     # One id in two projects is a sender's mistake; the newer trace is shown.
     row = max(rows, key=lambda each: int(each["StartedNs"]))
     spans = await _spans(store, row, prices)
-    bounds = _bounds(row)
-    scores = await _scores(store, [trace_id])
-    documents = await store.query(statement(__package__, "trace_documents"), bounds, settings=_FEW_ROWS)
-    of_trace = {"trace_id": trace_id, "project": row["Project"]}
-    evaluations = await store.query(statement(__package__, "trace_evaluations"), of_trace, settings=_FEW_ROWS)
-    feedback = await store.query(statement(__package__, "trace_feedback"), of_trace, settings=_FEW_ROWS)
-    decided = _newest_of(evaluations, "Seq", ("Evaluator", "EvaluatorVersion", "SpanId"))
-    said = _newest_of(feedback, "Seq", ("Project", "Name"))
+    documents = await store.query(statement(__package__, "trace_documents"), _bounds(row), settings=_FEW_ROWS)
+    said = await _verdicts(store, row)
     return {
-        **shapes.listed_trace(row, scores.get(trace_id, ())),
+        **shapes.listed_trace(row, said["score"]),
         "spans": spans,
         "documents": documents_of(documents, spans),
-        "evaluations": [shapes.evaluation(each) for each in decided],
-        "feedback": [shapes.feedback(each) for each in said],
+        "evaluations": [
+            shapes.evaluation({**each, "Reason": each["Explanation"], "Job": each["Method"]})
+            for each in _newest_of(said["evaluation"], "Seq", ("Evaluator", "EvaluatorVersion", "SpanId"))
+        ],
+        "feedback": [
+            shapes.feedback({**each, "Value": each["Score"], "Comment": each["Explanation"]})
+            for each in _newest_of(said["feedback"], "Seq", ("Project", "Name"))
+        ],
         "gold_document_ids": list(row["GoldIds"]),
     }
 
@@ -243,6 +243,15 @@ async def _scores(store: Store, trace_ids: Sequence[str]) -> dict[str, list[dict
         sql = statement(__package__, "scores_of_traces")
         for row in await store.query(sql, {"trace_ids": sorted(found)}, settings=_FEW_ROWS):
             found[row["TraceId"]].append(row)
+    return found
+
+
+async def _verdicts(store: Store, row: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """The rows of one trace by what they are: `score`, `evaluation`, `feedback`."""
+    of_trace = {"trace_id": row["TraceId"], "project": row["Project"]}
+    found: dict[str, list[dict[str, Any]]] = {"score": [], "evaluation": [], "feedback": []}
+    for each in await store.query(statement(__package__, "trace_verdicts"), of_trace, settings=_FEW_ROWS):
+        found[each["Kind"]].append(each)
     return found
 
 

@@ -21,6 +21,7 @@ async def test_a_row_keeps_what_lists_show_in_the_order_that_it_is_read_in(store
         "SpanCount": 7,
         "TokensReasoning": None,
         "TokensPrompt": 2**53 + 1,
+        "CostUsd": 0.1 + 0.2,
         "Metadata": {"key": "value", 'a "key"': ""},
     }
     await store.insert("traces", [trace("a", **given)])
