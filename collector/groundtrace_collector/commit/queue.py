@@ -340,14 +340,12 @@ class CommitQueue:
 
     async def _replay(self) -> None:
         """Store what an earlier process left; what it stored already, the store's tokens tell apart."""
+        segments: list[Segment] = []
         try:
-            await self._in_thread(self._files, self._recent.load)
             segments = await self._in_thread(self._files, lambda: list(left_over(self._segments)))
+            await self._in_thread(self._files, self._recent.load)
         except OSError as error:
-            logger.error(
-                "What an earlier process left cannot be read, and stays for the next start: %s", error
-            )
-            return
+            logger.error("What an earlier process left cannot all be read: %s", error)
         for segment in segments:
             await self._replay_one(segment)
 
@@ -359,7 +357,8 @@ class CommitQueue:
         except (StoreParseError, ValueError) as error:
             # Senders that were never answered send it again; the rest is there for a person to look at.
             logger.error("Segment %s cannot be decoded and is put aside: %s", segment.token, error)
-            segment.path.rename(self._quarantine / segment.path.name)
+            with contextlib.suppress(OSError):
+                segment.path.rename(self._quarantine / segment.path.name)
         except OSError as error:
             logger.error("Segment %s cannot be read and stays for the next start: %s", segment.token, error)
         else:
