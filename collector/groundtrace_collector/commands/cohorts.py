@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from groundtrace_collector.commands import absences, reading, table
+from groundtrace_collector.commands import reading, table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,6 +65,8 @@ def command(
         "cohort": cohort,
         "limit": limit,
     }
+    from groundtrace_collector.query.absences import of_cohorts
+
     answer = reading.ask(url, "/api/v1/cohorts", params)
     if as_json:
         reading.print_json(answer)
@@ -77,7 +79,7 @@ def command(
             for row in answer["cohorts"]
         ],
     )
-    for words in absences.of_cohorts(answer):
+    for words in of_cohorts(answer):
         click.echo(words, err=True)
 
 

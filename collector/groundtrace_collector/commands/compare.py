@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from groundtrace_collector.commands import absences, reading, table
+from groundtrace_collector.commands import reading, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -60,6 +60,8 @@ def command(
         "since": since,
         "until": until,
     }
+    from groundtrace_collector.query.absences import of_comparison
+
     answer = reading.ask(url, "/api/v1/compare", params)
     if as_json:
         reading.print_json(answer)
@@ -73,7 +75,7 @@ def command(
             for line in _lines(row["key"], name, each)
         ],
     )
-    for words in absences.of_comparison(answer):
+    for words in of_comparison(answer):
         click.echo(words, err=True)
 
 

@@ -11,6 +11,7 @@ from groundtrace_collector.pages.metrics import Cell
 from groundtrace_collector.pages.page import Page
 from groundtrace_collector.pages.question import Question, dimensions, error_field, key_text
 from groundtrace_collector.pages.text import clean, one_line
+from groundtrace_collector.query.absences import of_cohorts
 from groundtrace_collector.query.cohorts import CohortQuery, cohort_table
 from groundtrace_collector.query.errors import QueryError
 from groundtrace_collector.query.metrics import known_metrics
@@ -42,6 +43,8 @@ class CohortsPage(Page):
     periods: Options = PERIODS
     metrics_help: str
     metrics: tuple[str, ...] = ()
+    absences: tuple[str, ...] = ()
+    """What no trace has, in words."""
     rows: tuple[CohortRow, ...] = ()
     hidden: int = 0
     error: str = ""
@@ -73,6 +76,7 @@ async def cohorts_page(
         project,
         question,
         metrics=tuple(one_line(name, 60) for name in names),
+        absences=tuple(one_line(each, 200) for each in of_cohorts(table)),
         rows=rows,
         hidden=len(table["cohorts"]) - len(rows),
     )

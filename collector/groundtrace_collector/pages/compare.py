@@ -12,11 +12,12 @@ from groundtrace_collector.pages.metrics import Change
 from groundtrace_collector.pages.page import Page
 from groundtrace_collector.pages.question import Question, dimensions, encoder_rows, error_field, key_text
 from groundtrace_collector.pages.text import clean, one_line
+from groundtrace_collector.query.absences import of_comparison
 from groundtrace_collector.query.compare import WHOLE, CompareQuery, compare
 from groundtrace_collector.query.errors import QueryError
 from groundtrace_collector.query.metrics import known_metrics
 from groundtrace_collector.query.sides import WINDOW
-from groundtrace_collector.query.times import iso_time, nanoseconds
+from groundtrace_collector.query.times import iso_time, nanoseconds, parse_time
 from groundtrace_collector.store.store import Store
 
 _MOST_CELLS = 450
@@ -48,9 +49,13 @@ class ComparePage(Page):
     periods: Options = PERIODS
     metrics_help: str
     metrics: tuple[str, ...] = ()
+    absences: tuple[str, ...] = ()
+    """What no trace has, in words."""
     rows: tuple[ComparedRow, ...] = ()
     has_parts: bool = False
     """Whether a cell says what part of its difference is mix."""
+    closed_at: str = ""
+    """The end that was asked for, as a time."""
     closed_url: str = ""
     """The same comparison of what there is up to now; empty where the sides are windows, which end by themselves."""
     hidden: int = 0
@@ -89,8 +94,10 @@ async def compare_page(
         project,
         question,
         metrics=tuple(one_line(name, 60) for name in names),
+        absences=tuple(one_line(each, 200) for each in of_comparison(table)),
         rows=rows,
         has_parts=any(cell.parts for row in rows for cell in row.cells),
+        closed_at=moment_text(question.until, now),
         closed_url=""
         if question.by == WINDOW
         else f"/compare?{question.query(until=iso_time(nanoseconds(now.replace(microsecond=0))))}",
@@ -111,6 +118,11 @@ def compared_rows(
         )
         for cohort in cohorts[: min(MOST_ROWS, _MOST_CELLS // max(len(names), 1))]
     )
+
+
+def moment_text(until: str, now: datetime) -> str:
+    """A time of the form to the second, also of one given as an age; empty for none."""
+    return iso_time(parse_time(until, now=now) // 10**9 * 10**9) if until else ""
 
 
 def suggestions(encoders: Sequence[str]) -> tuple[tuple[str, str], ...]:

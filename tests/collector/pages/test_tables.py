@@ -161,6 +161,25 @@ async def test_a_comparison_without_a_difference_says_what_it_could_have_seen(
 
 
 @pytest.mark.usefixtures("encoders")
+@pytest.mark.parametrize(
+    ("path", "asked", "says"),
+    [
+        ("/cohorts", {"by": "metadata.famly", "metrics": "traces"}, "no trace here has metadata.famly"),
+        ("/cohorts", {"metrics": "traces, score:polite"}, "no trace here has what score:polite is made of"),
+        ("/compare", BY_ENCODER | {"candidate": "minilm@9"}, "no trace here has encoder &#39;minilm@9&#39;"),
+    ],
+)
+async def test_what_no_trace_has_is_said_and_nothing_else(
+    client: httpx.AsyncClient, path: str, asked: dict[str, str], says: str
+) -> None:
+    wrong = (await client.get(path, params=asked)).text
+    right = (await client.get(path, params=BY_ENCODER | {"metrics": "traces"})).text
+
+    assert says in wrong
+    assert "no trace here has" not in right
+
+
+@pytest.mark.usefixtures("encoders")
 async def test_a_comparison_that_goes_on_offers_the_one_of_the_traces_until_now(
     client: httpx.AsyncClient,
 ) -> None:
@@ -173,6 +192,7 @@ async def test_a_comparison_that_goes_on_offers_the_one_of_the_traces_until_now(
 
     assert "valid however often you look" in going_on
     assert "for one look at the traces that started before 20" in closed
+    assert "before 20" in (await client.get("/compare", params=asked | {"until": "0s"})).text
     assert '<input type="hidden" name="until" value="20' in closed
     width = [
         float(re.search(r" to \+(\d+\.\d) pp", table_rows(html, "content")[0][1])[1])  # type: ignore[index]
