@@ -108,7 +108,7 @@ def span(row: Mapping[str, Any], *, cost_usd: float | None) -> dict[str, Any]:
 
     Tokens of the cache are among the prompt's, those of reasoning among the completion's.
     """
-    events = zip(row["EventNs"], row["EventNames"], row["EventAttributes"], strict=True)
+    events = zip(row["EventS"], row["EventNames"], row["EventAttributes"], strict=True)
     return {
         "span_id": row["SpanId"],
         "parent_span_id": row["ParentSpanId"] or None,
@@ -128,7 +128,7 @@ def span(row: Mapping[str, Any], *, cost_usd: float | None) -> dict[str, Any]:
         "cost_usd": finite(cost_usd),
         "attributes": dict(row["SpanAttributes"]),
         "events": [
-            {"name": name, "at": iso_time(moment), "attributes": dict(attributes)}
+            {"name": name, "at": iso_time(int(moment.scaleb(9))), "attributes": dict(attributes)}
             for moment, name, attributes in events
         ],
     }

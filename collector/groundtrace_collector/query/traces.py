@@ -35,10 +35,14 @@ _MANY_ROWS = {"max_threads": 1, "use_uncompressed_cache": 1}
 # Reads of some traces by their ids: their statements say what to read first, the indexes where it lies, and
 # planning them costs more than reading. Parts that the indexes leave out are left before any column is opened.
 _FEW_ROWS = {"max_threads": 1, "query_plan_enable_optimizations": 0, "use_skip_indexes_on_data_read": 0}
+# Of spans and documents the key itself says where they lie.
+_BY_KEY = {**_FEW_ROWS, "use_skip_indexes": 0}
+
 LISTED = (
-    *("Name", "Service", "Status", "Incomplete", "SpanCount", "Encoder", "Encoders", "Reranker", "LlmModel"),
-    *("PromptVersion", "Route", "TokensPrompt", "TokensCompletion", "TokensCacheRead", "TokensCacheWrite"),
-    *("TokensReasoning", "CostUsd", "Metadata", "Tags", "DatasetRow", "GoldIds", "ErrorTypes"),
+    *("Name", "Service", "Status", "Incomplete", "SpanCount", "Session", "User", "Encoder", "Encoders"),
+    *("Reranker", "LlmModel", "PromptVersion", "Route", "TokensPrompt", "TokensCompletion"),
+    *("TokensCacheRead", "TokensCacheWrite", "TokensReasoning", "CostUsd", "Metadata", "Tags", "DatasetRow"),
+    *("GoldIds", "ErrorTypes"),
 )
 """The columns of `traces` that its column Listed holds, in order."""
 
@@ -96,7 +100,7 @@ async def get_trace(
     # One id in two projects is a sender's mistake; the newer trace is shown.
     row = max(rows, key=lambda each: int(each["StartedNs"]))
     spans = await _spans(store, row, prices)
-    documents = await store.query(statement(__package__, "trace_documents"), _bounds(row), settings=_FEW_ROWS)
+    documents = await store.query(statement(__package__, "trace_documents"), _bounds(row), settings=_BY_KEY)
     said = await _verdicts(store, row)
     return {
         **shapes.listed_trace(row, said["score"]),
@@ -262,7 +266,7 @@ def _bounds(row: Mapping[str, Any]) -> dict[str, object]:
 
 async def _spans(store: Store, row: Mapping[str, Any], prices: PriceTable) -> list[dict[str, Any]]:
     sql = statement(__package__, "trace_spans")
-    rows = await store.query(sql, _bounds(row), settings=_FEW_ROWS)
+    rows = await store.query(sql, _bounds(row), settings=_BY_KEY)
     # A sender's retry may have stored a span twice.
     spans: dict[str, Mapping[str, Any]] = {}
     for span in sorted(rows, key=lambda each: (int(each["StartedNs"]), each["SpanId"])):

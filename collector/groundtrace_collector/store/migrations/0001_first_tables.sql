@@ -377,9 +377,9 @@ CREATE TABLE IF NOT EXISTS traces
     EmbeddedTexts UInt32 CODEC(T64, ZSTD(1)),
     EmbeddingNs UInt64 CODEC(T64, ZSTD(1)),
     -- What lists show, in the order that query/traces.py knows: to open a column a value costs a page more than
-    -- to find its traces. It takes 10 bytes a trace.
+    -- to find its traces. It takes 16 bytes a trace.
     Listed String MATERIALIZED toValidUTF8(toJSONString(tuple(
-        Name, Service, Status, Incomplete, SpanCount, Encoder, Encoders, Reranker, LlmModel, PromptVersion, Route,
+        Name, Service, Status, Incomplete, SpanCount, Session, User, Encoder, Encoders, Reranker, LlmModel, PromptVersion, Route,
         TokensPrompt, TokensCompletion, TokensCacheRead, TokensCacheWrite, TokensReasoning, CostUsd, Metadata, Tags, DatasetRow, GoldIds, ErrorTypes))) CODEC(ZSTD(1)),
     INDEX idx_trace_key TraceKey TYPE bloom_filter(0.01) GRANULARITY 1
 )
