@@ -105,6 +105,34 @@ async def test_a_bad_body_is_refused_with_the_reason(
     assert message in Status.FromString(response.content).message
 
 
+@pytest.mark.parametrize(
+    ("body", "encoding", "says"),
+    [
+        pytest.param(
+            b'{"resourceSpans":[' + b"{}," * 2_000_000 + b"{}]}",
+            "identity",
+            "the JSON body holds more than 2000000 objects and arrays: send it in parts",
+            id="millions-of-objects",
+        ),
+        pytest.param(
+            gzip.compress(b" " * ((16 << 20) + 1), 1),
+            "gzip",
+            "the gzip body inflates to more than 16777216 bytes",
+            id="inflated",
+        ),
+    ],
+)
+async def test_json_that_would_take_much_memory_is_not_parsed(
+    client: httpx.AsyncClient, body: bytes, encoding: str, says: str
+) -> None:
+    response = await client.post(
+        "/v1/traces", content=body, headers={"content-type": "application/json", "content-encoding": encoding}
+    )
+
+    assert response.status_code == 413
+    assert response.json()["message"] == says
+
+
 async def test_a_body_of_unknown_length_is_limited_as_it_comes(client: httpx.AsyncClient) -> None:
     async def endless() -> AsyncIterator[bytes]:
         while True:
