@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from starlette.requests import Request
 
-from groundtrace_collector.errors import ApiError, TooLargeError
+from groundtrace_collector.errors import ApiError, TooLargeError, UnavailableError
 
 
 def announced_bytes(request: Request) -> int:
@@ -22,7 +22,7 @@ async def read_body(
     """The whole body, as sent; ``count`` is told of each part, and may raise.
 
     Raises TooLargeError beyond ``limit`` bytes, before reading where announced; ApiError 408 when nothing
-    more comes for ``stall_s`` seconds.
+    more comes for ``stall_s`` seconds; UnavailableError when the server stops before the rest has come.
     """
     announced = announced_bytes(request)
     if announced > limit:
@@ -43,4 +43,6 @@ async def read_body(
         raise ApiError(
             408, "stalled", f"the body stopped after {size}{whole} bytes: nothing came for {stall_s:g} s"
         ) from error
+    except asyncio.CancelledError as error:  # nobody else cancels a request
+        raise UnavailableError("the collector is stopping") from error
     return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import threading
 import time
 
@@ -61,3 +62,22 @@ def test_a_long_question_does_not_hold_up_the_stop(serve: ServeProcess) -> None:
     listed = httpx.post(f"{serve.url}/api/v1/sql", json={"sql": "SELECT DISTINCT TraceId FROM otel_traces"})
     stored = {row["TraceId"] for row in listed.json()["rows"]}
     assert set(acknowledged) <= stored
+
+
+@pytest.mark.verify
+def test_a_body_that_is_not_whole_at_the_stop_is_told_to_come_again(serve: ServeProcess) -> None:
+    port = int(serve.url.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+        connection.sendall(
+            b"POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-protobuf\r\n"
+            b"Content-Length: 100\r\n\r\nthe rest never comes"
+        )
+        time.sleep(0.5)
+        code = serve.signal(signal.SIGTERM)
+        answer = connection.recv(1_000)
+
+    assert code == 0
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"retry-after: 1" in answer
+    assert b"the collector is stopping" in answer
+    assert "Traceback" not in serve.log()
