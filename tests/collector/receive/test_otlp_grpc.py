@@ -171,7 +171,10 @@ async def test_a_call_whose_request_does_not_come_is_ended(collector: Collector)
     await server.start(collector)
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
-            call = channel.stream_unary(f"/{TRACES}/Export")(timeout=30)
+            export_stream: grpc.aio.StreamUnaryMultiCallable[bytes, bytes] = channel.stream_unary(
+                f"/{TRACES}/Export"
+            )
+            call = export_stream(timeout=30)
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await call
     finally:
