@@ -48,3 +48,22 @@ async def test_a_trace_whose_text_is_not_unicode_is_shown(store: Store) -> None:
 
     assert shown is not None
     assert shown["name"] == listed["traces"][0]["name"] == "a\N{REPLACEMENT CHARACTER}"
+
+
+async def test_an_event_is_dated_to_the_nanosecond(store: Store) -> None:
+    moment = "2026-11-21 10:00:00.123456789"
+    await store.command(
+        "INSERT INTO otel_traces (Timestamp, TraceId, SpanId, SpanName, Project, Seq, `Events.Timestamp`, "
+        "`Events.Name`, `Events.Attributes`) SELECT {at:DateTime64(9)}, {id:String}, 's', 'ask', 'app', 7, "
+        "[{at:DateTime64(9)}], ['token'], [map('a', 'b')]",
+        {"at": moment, "id": trace_id("a")},
+    )
+    await store.insert("traces", [trace("a", Seqs=[7])])
+
+    shown = await get_trace(store, trace_id("a"))
+
+    assert shown is not None
+    (span,) = shown["spans"]
+    at = "2026-11-21T10:00:00.123456789Z"
+    assert span["started_at"] == at
+    assert span["events"] == [{"name": "token", "at": at, "attributes": {"a": "b"}}]
