@@ -75,6 +75,11 @@ def test_misuse_exits_2(arguments: list[str]) -> None:
     assert (done.returncode, done.stdout) == (2, "")
 
 
+def test_every_command_of_the_design_is_there() -> None:
+    named = "demo serve worker traces trace cohorts compare scores sql export eval jobs dataset replay gate card keys"
+    assert {*named.split(), "migrate", "doctor"} <= set(COMMANDS)
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_of_the_table_loads_and_has_help(name: str) -> None:
     assert isinstance(command, LazyGroup)

@@ -23,6 +23,7 @@ COMMANDS = {
     "gate": "Let a comparison of live traces, or a replay, block a release.",
     "scores": "List scores.",
     "sql": "Run one SELECT over the collector's tables.",
+    "export": "Write all traces that match to a file: JSONL, CSV or Parquet.",
     "jobs": "Add, list, run, pause and remove evaluation jobs.",
     "eval": "Run evaluators over traces once, or list them.",
     "dataset": "Import, export, list datasets, and mine them from traces.",

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from groundtrace_collector.datasets.row import FIELDS, Row, complaint
 from groundtrace_collector.errors import CollectorError, MissingExtraError
 from groundtrace_collector.imports import table_file
+from groundtrace_collector.whole_file import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -129,15 +130,11 @@ def write_rows(path: Path, rows: Iterable[Row]) -> int:
     without pyarrow.
     """
     write = {".jsonl": _write_jsonl, ".parquet": _write_parquet}.get(ending_of(path), _write_csv)
-    part = path.with_name(f".{path.name}.part")
     try:
-        count = write(part, rows)
-        part.replace(path)
+        with whole_file(path) as part:
+            return write(part, rows)
     except OSError as error:
         raise DatasetFileError(f"{path}: {error.strerror or error}") from error
-    finally:
-        part.unlink(missing_ok=True)
-    return count
 
 
 def _write_jsonl(path: Path, rows: Iterable[Row]) -> int:

@@ -1,0 +1,1 @@
+"""Traces out of the collector, as files."""
