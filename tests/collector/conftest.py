@@ -25,7 +25,8 @@ from groundtrace_collector.store.store import Store
 from tests.collector.otlp import SpanDict, otlp_request
 
 MEMORY_BYTES = 2 << 30
-RETENTION_DAYS = 30
+# Rows with fixed dates must outlive the day that a test runs on.
+RETENTION_DAYS = 3_650
 BASE_URL = "http://127.0.0.1:4318"
 
 Send = Callable[..., Awaitable[httpx.Response]]
