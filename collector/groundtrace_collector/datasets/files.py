@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
@@ -12,6 +11,7 @@ from pydantic import ValidationError
 from groundtrace_collector.datasets.row import FIELDS, Row, complaint
 from groundtrace_collector.errors import CollectorError, MissingExtraError
 from groundtrace_collector.imports import table_file
+from groundtrace_collector.text_table import write_text_table
 from groundtrace_collector.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def write_rows(path: Path, rows: Iterable[Row]) -> int:
     Raises DatasetFileError for another ending or where nothing can be written, MissingExtraError for Parquet
     without pyarrow.
     """
-    write = {".jsonl": _write_jsonl, ".parquet": _write_parquet}.get(ending_of(path), _write_csv)
+    write = {".jsonl": _write_jsonl, ".parquet": _write_parquet}.get(ending_of(path), _write_text)
     try:
         with whole_file(path) as part:
             return write(part, rows)
@@ -146,23 +146,8 @@ def _write_jsonl(path: Path, rows: Iterable[Row]) -> int:
     return count
 
 
-def _write_csv(path: Path, rows: Iterable[Row]) -> int:
-    count = 0
-    with path.open("w", encoding="utf-8", newline="") as file:
-        delimiter = "\t" if path.name.endswith(".tsv.part") else ","
-        # Lines end as the module has them by default: a lone carriage return in a cell is quoted only then.
-        writer = csv.writer(file, delimiter=delimiter)
-        writer.writerow(FIELDS)
-        for row in rows:
-            writer.writerow(map(_cell, row.as_json().values()))
-            count += 1
-    return count
-
-
-def _cell(value: object) -> str:
-    if value in (None, [], {}):
-        return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _write_text(path: Path, rows: Iterable[Row]) -> int:
+    return write_text_table(path, FIELDS, (row.as_json() for row in rows))
 
 
 def _write_parquet(path: Path, rows: Iterable[Row]) -> int:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from groundtrace_collector.errors import CollectorError, MissingExtraError
+from groundtrace_collector.text_table import write_text_table
 from groundtrace_collector.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def write_traces(path: Path, traces: Iterable[Trace]) -> int:
     TraceFileError for another ending or where nothing can be written, MissingExtraError for Parquet without
     pyarrow.
     """
-    write = {NESTED: _write_nested, ".parquet": _write_parquet}.get(ending_of(path), _write_csv)
+    write = {NESTED: _write_nested, ".parquet": _write_parquet}.get(ending_of(path), _write_text)
     try:
         with whole_file(path) as part:
             return write(part, traces)
@@ -94,29 +94,16 @@ def write_lines(file: TextIO, traces: Iterable[Trace]) -> int:
     return count
 
 
-def _write_nested(path: Path, traces: Iterable[Trace]) -> int:
+def _write_nested(path: Path, rows: Iterable[Trace]) -> int:
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        return write_lines(file, traces)
+        return write_lines(file, rows)
 
 
-def _write_csv(path: Path, traces: Iterable[Trace]) -> int:
-    count = 0
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, delimiter="\t" if path.name.endswith(".tsv.part") else ",")
-        writer.writerow(_COLUMNS)
-        for trace in traces:
-            writer.writerow(_cell(trace.get(name)) for name in _COLUMNS)
-            count += 1
-    return count
+def _write_text(path: Path, rows: Iterable[Trace]) -> int:
+    return write_text_table(path, tuple(_COLUMNS), rows)
 
 
-def _cell(value: object) -> object:
-    if value in (None, [], {}):
-        return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _write_parquet(path: Path, traces: Iterable[Trace]) -> int:
+def _write_parquet(path: Path, rows: Iterable[Trace]) -> int:
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -131,9 +118,9 @@ def _write_parquet(path: Path, traces: Iterable[Trace]) -> int:
     schema = pa.schema([(name, kinds[kind]) for name, kind in _COLUMNS.items()])
     count = 0
     with pq.ParquetWriter(path, schema, compression="zstd") as file:
-        for batch in _batches(traces):
-            rows = [{**trace, "metadata": list(trace["metadata"].items())} for trace in batch]
-            file.write_batch(pa.RecordBatch.from_pylist(rows, schema=schema))
+        for batch in _batches(rows):
+            values = [{**trace, "metadata": list(trace["metadata"].items())} for trace in batch]
+            file.write_batch(pa.RecordBatch.from_pylist(values, schema=schema))
             count += len(batch)
     return count
 
