@@ -9,13 +9,16 @@ from google.protobuf.message import DecodeError as ProtobufError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from groundtrace_collector.commit.segment import Segment
+from groundtrace_collector.errors import StoreError
 from groundtrace_collector.gate.frame import frames
+from groundtrace_collector.store.broken import is_of_broken_part, set_aside_broken
 from groundtrace_collector.store.driver import Driver
 from groundtrace_collector.store.sql import statement
 
 logger = logging.getLogger(__name__)
 
 _TABLE = "otlp_in"
+_TABLES = ("otel_traces", "retrieved_documents")  # where its rows arrive
 _ROWS_OF_SEQ = statement("groundtrace_collector.commit", "rows_of_seq")
 # The ingest handle plans nothing, so that its inserts cost less; without a plan this reads the whole column.
 _PLANNED = {"query_plan_enable_optimizations": 1}
@@ -27,15 +30,15 @@ def insert(driver: Driver, segment: Segment, *, token: str | None = None) -> Non
     driver.insert_file(_TABLE, segment.path, fmt="Protobuf", settings=settings)
 
 
-def insert_left_over(driver: Driver, segment: Segment) -> None:
-    """Insert what an earlier process left, whole.
+def insert_whole(driver: Driver, segment: Segment) -> None:
+    """Insert what an earlier process left, or what the store did not take at first, and see that all of it is there.
 
-    A power cut may take the rows and leave the token that says they are there: rows that are missing then are
-    stored again under another token. Raises ValueError when the file is damaged.
+    A power cut, and a disk that fills up while a part is written, may leave the token that says that rows are
+    there without the rows: they are stored again under another token. Raises ValueError when the segment is
+    damaged.
     """
     insert(driver, segment)
-    wanted = _spans_in(segment)
-    found = int(driver.query(_ROWS_OF_SEQ, {"seq": segment.seq}, _PLANNED)[0]["Rows"])
+    wanted, found = _spans_in(segment), _readable(driver, segment)
     if found < wanted:
         logger.warning(
             "The store lost %d of %d spans of segment %s: they are stored again",
@@ -43,7 +46,24 @@ def insert_left_over(driver: Driver, segment: Segment) -> None:
             wanted,
             segment.token,
         )
+        for table in _TABLES:  # what is left of it would be there twice
+            driver.command(f"DELETE FROM {table} WHERE Seq = {{seq:UInt64}}", {"seq": segment.seq})  # noqa: S608
         insert(driver, segment, token=f"{segment.token}-{secrets.token_hex(4)}")
+
+
+def _readable(driver: Driver, segment: Segment) -> int:
+    """How many of a segment's rows the store has; parts that cannot be read are set aside."""
+    try:
+        return _rows(driver, segment)
+    except StoreError as error:
+        if not is_of_broken_part(error):
+            raise
+        set_aside_broken(driver)
+        return _rows(driver, segment)
+
+
+def _rows(driver: Driver, segment: Segment) -> int:
+    return int(driver.query(_ROWS_OF_SEQ, {"seq": segment.seq}, _PLANNED)[0]["Rows"])
 
 
 def _spans_in(segment: Segment) -> int:

@@ -16,7 +16,7 @@ from typing import TypeVar
 import xxhash
 from google.protobuf.message import DecodeError as ProtobufError
 
-from groundtrace_collector.commit.insertion import insert, insert_left_over
+from groundtrace_collector.commit.insertion import insert, insert_whole
 from groundtrace_collector.commit.recent import RecentBodies
 from groundtrace_collector.commit.segment import Segment, left_over, write_segment
 from groundtrace_collector.commit.sync import sync_filesystem
@@ -294,7 +294,7 @@ class CommitQueue:
         pause = _FIRST_RETRY_S
         while True:
             try:
-                await self._store.ingest.run(lambda driver: call(driver, segment))
+                await self._on_store(call, segment)
             except StoreParseError:
                 raise
             except StoreError as error:
@@ -302,11 +302,15 @@ class CommitQueue:
                     raise StoreParseError(str(error), engine_code=error.engine_code) from error
                 logger.warning("The store did not take segment %s, trying again: %s", segment.token, error)
                 self._store_says = str(error)
+                call = insert_whole  # what failed may have left some of itself behind
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LAST_RETRY_S)
             else:
                 self._store_says = ""
                 return
+
+    async def _on_store(self, call: Callable[[Driver, Segment], None], segment: Segment) -> None:
+        await self._store.ingest.run(lambda driver: call(driver, segment))
 
     async def _separate(self, batch: list[_Waiting], error: StoreParseError) -> None:
         """Store what can be stored of a batch that the store could not decode; the culprits are put aside."""
@@ -353,7 +357,7 @@ class CommitQueue:
         try:
             self._store.sequence.follow(segment.seq)
             digests = await self._in_thread(self._files, segment.digests)
-            await self._insert(segment, insert_left_over)
+            await self._insert(segment, insert_whole)
         except (StoreParseError, ValueError) as error:
             # Senders that were never answered send it again; the rest is there for a person to look at.
             logger.error("Segment %s cannot be decoded and is put aside: %s", segment.token, error)

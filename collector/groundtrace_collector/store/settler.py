@@ -13,6 +13,7 @@ from pathlib import Path
 from groundtrace_collector.errors import StoreError
 from groundtrace_collector.prices.book import PriceBook
 from groundtrace_collector.prices.table import NO_PRICES, PriceTable
+from groundtrace_collector.store.broken import is_of_broken_part, set_aside_broken
 from groundtrace_collector.store.driver import Driver
 from groundtrace_collector.store.sql import split_statements, statement
 from groundtrace_collector.store.store import Store
@@ -160,6 +161,7 @@ class Settler:
             await self._settle(seqs)
         except StoreError as error:
             logger.error("Traces could not be settled, trying again: %s", error)
+            await self._heal(error)
             # One commit may be the cause: fewer at once find it, and it waits behind the others.
             self._at_once = max(1, len(seqs) // 4)
             self._pending = [*self._pending[len(seqs) :], *seqs]
@@ -172,6 +174,12 @@ class Settler:
         self._from_seq = max(self._from_seq, max(seqs) - OVERLAP_US)
         for seq in [seq for seq in self._settled if seq < self._from_seq]:
             del self._settled[seq]
+
+    async def _heal(self, error: StoreError) -> None:
+        """Where a part cannot be read, set it aside: nothing could be settled until the next start."""
+        if is_of_broken_part(error):
+            with contextlib.suppress(StoreError):
+                await self._store.settling.run(set_aside_broken)
 
     async def _settle(self, seqs: Sequence[int]) -> None:
         version = self._store.next_seq()

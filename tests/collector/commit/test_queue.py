@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -16,7 +17,7 @@ from groundtrace_collector.app import create_app
 from groundtrace_collector.collector import Collector
 from groundtrace_collector.commit.queue import CommitQueue
 from groundtrace_collector.config import CollectorConfig
-from groundtrace_collector.errors import ApiError, UnavailableError
+from groundtrace_collector.errors import ApiError, StoreError, UnavailableError
 from groundtrace_collector.gate.frame import varint
 from groundtrace_collector.gate.gate import CheckedRequest
 from groundtrace_collector.store.driver import Driver
@@ -158,6 +159,42 @@ async def test_rows_that_a_power_cut_took_are_stored_again(config: CollectorConf
 
     assert await count(store) == 2
     assert list(segments.iterdir()) == []
+
+
+async def test_a_part_that_a_full_disk_broke_is_set_aside_and_its_rows_are_stored_again(
+    commits: CommitQueue, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = request(new_trace_id())
+    await commits.submit(kept)
+    real, attempts = Driver.insert_file, 0
+
+    def fill_up(driver: Driver, table: str, path: Path, **given: Any) -> None:
+        """The first time the part is written, but without its marks, and the insert fails."""
+        nonlocal attempts
+        attempts += 1
+        real(driver, table, path, **given)
+        if attempts == 1:
+            (part,) = driver.query(
+                "SELECT path FROM system.parts WHERE active AND database = currentDatabase() "
+                "AND table = 'otel_traces' ORDER BY modification_time DESC, name DESC LIMIT 1"
+            )
+            (marks,) = Path(part["path"]).glob("data.cmrk*")
+            marks.write_bytes(b"")
+            driver.command("SYSTEM DROP MARK CACHE")
+            raise StoreError("Cannot reserve 1.00 MiB, not enough space", engine_code=243)
+
+    monkeypatch.setattr(Driver, "insert_file", fill_up)
+    spans = [{"trace_id": new_trace_id(), "kind": "RETRIEVER",
+              "attributes": {"retrieval.documents.0.document.id": "d1"}}]  # fmt: skip
+    await commits.submit(CheckedRequest(body=otlp_request(spans), spans=1))
+
+    assert await count(store) == 2
+    assert await count(store, "retrieved_documents") == 1
+    detached = await store.query("SELECT table FROM system.detached_parts WHERE database = currentDatabase()")
+    assert [row["table"] for row in detached] == ["otel_traces"]
+    await store.command(
+        "ALTER TABLE otel_traces DROP DETACHED PARTITION ALL SETTINGS allow_drop_detached = 1"
+    )
 
 
 @pytest.mark.parametrize("name", ["notes.segment", "00000000000000000007-left.segment"])
