@@ -103,6 +103,7 @@ class CommitQueue:
         self._gathered.set()
         self._took_s = 0.0  # by the last commit
         self._store_says = ""  # why the store does not take a segment, while it does not
+        self._in_doubt = False  # whether something went wrong since the store was last looked through
         self.ready = asyncio.Event()
         """Set once everything that an earlier process left is in the store."""
 
@@ -258,6 +259,7 @@ class CommitQueue:
             segment = await self._write(batch)
         except OSError as error:
             logger.error("A segment could not be written: %s", error)
+            self._in_doubt = True
             _fail(batch, UnavailableError(f"the collector cannot write: {error.strerror}", retry_after_s=5))
             return
         try:
@@ -301,7 +303,7 @@ class CommitQueue:
                 if _never_fits(error):
                     raise StoreParseError(str(error), engine_code=error.engine_code) from error
                 logger.warning("The store did not take segment %s, trying again: %s", segment.token, error)
-                self._store_says = str(error)
+                self._store_says, self._in_doubt = str(error), True
                 call = insert_whole  # what failed may have left some of itself behind
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LAST_RETRY_S)
@@ -379,12 +381,27 @@ class CommitQueue:
         stored = list(self._stored)
         if not stored:
             return
+        if not await self._look_through(stored):
+            return
         try:
             await self._in_thread(self._syncs, lambda: self._sync_and_delete(stored))
         except OSError as error:
             logger.error("The store could not be synced, its segments stay: %s", error)
             raise
         del self._stored[: len(stored)]
+
+    async def _look_through(self, stored: Iterable[_Stored]) -> bool:
+        """After a fault: see that what is to be forgotten can be read. The disk may have filled up under a part."""
+        if not self._in_doubt:
+            return True
+        self._in_doubt = False
+        try:
+            for one in stored:
+                await self._on_store(insert_whole, one.segment)
+        except (StoreError, ValueError, OSError) as error:
+            logger.error("What was stored cannot be looked through, its segments stay: %s", error)
+            self._in_doubt = True
+        return not self._in_doubt
 
     def _sync_and_delete(self, stored: Iterable[_Stored]) -> None:
         if self._config.embedded:

@@ -161,6 +161,33 @@ async def test_rows_that_a_power_cut_took_are_stored_again(config: CollectorConf
     assert list(segments.iterdir()) == []
 
 
+def break_newest_part(driver: Driver) -> None:
+    """What a disk that fills up may leave: a part without its marks."""
+    (part,) = driver.query(
+        "SELECT path FROM system.parts WHERE active AND database = currentDatabase() "
+        "AND table = 'otel_traces' ORDER BY modification_time DESC, name DESC LIMIT 1"
+    )
+    (marks,) = Path(part["path"]).glob("data.cmrk*")
+    marks.write_bytes(b"")
+    driver.command("SYSTEM DROP MARK CACHE")
+
+
+async def test_after_a_fault_what_was_stored_is_looked_through_before_it_is_forgotten(
+    commits: CommitQueue, config: CollectorConfig, store: Store
+) -> None:
+    await commits.submit(request(new_trace_id(), new_trace_id()))
+    await store.ingest.run(break_newest_part)
+    commits._in_doubt = True
+
+    await commits._retire()
+
+    assert await count(store) == 2
+    assert list((config.data_dir / "segments").iterdir()) == []
+    await store.command(
+        "ALTER TABLE otel_traces DROP DETACHED PARTITION ALL SETTINGS allow_drop_detached = 1"
+    )
+
+
 async def test_a_part_that_a_full_disk_broke_is_set_aside_and_its_rows_are_stored_again(
     commits: CommitQueue, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -174,13 +201,7 @@ async def test_a_part_that_a_full_disk_broke_is_set_aside_and_its_rows_are_store
         attempts += 1
         real(driver, table, path, **given)
         if attempts == 1:
-            (part,) = driver.query(
-                "SELECT path FROM system.parts WHERE active AND database = currentDatabase() "
-                "AND table = 'otel_traces' ORDER BY modification_time DESC, name DESC LIMIT 1"
-            )
-            (marks,) = Path(part["path"]).glob("data.cmrk*")
-            marks.write_bytes(b"")
-            driver.command("SYSTEM DROP MARK CACHE")
+            break_newest_part(driver)
             raise StoreError("Cannot reserve 1.00 MiB, not enough space", engine_code=243)
 
     monkeypatch.setattr(Driver, "insert_file", fill_up)
