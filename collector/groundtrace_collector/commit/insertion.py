@@ -39,16 +39,17 @@ def insert_whole(driver: Driver, segment: Segment) -> None:
     """
     insert(driver, segment)
     wanted, found = _spans_in(segment), _readable(driver, segment)
-    if found < wanted:
-        logger.warning(
-            "The store lost %d of %d spans of segment %s: they are stored again",
-            wanted - found,
-            wanted,
-            segment.token,
-        )
-        for table in _TABLES:  # what is left of it would be there twice
-            driver.command(f"DELETE FROM {table} WHERE Seq = {{seq:UInt64}}", {"seq": segment.seq})  # noqa: S608
-        insert(driver, segment, token=f"{segment.token}-{secrets.token_hex(4)}")
+    if found >= wanted:
+        return
+    logger.warning(
+        "The store lost %d of %d spans of segment %s: they are stored again",
+        wanted - found,
+        wanted,
+        segment.token,
+    )
+    for table in _TABLES:  # what is left of it would be there twice
+        driver.command(f"DELETE FROM {table} WHERE Seq = {{seq:UInt64}}", {"seq": segment.seq})  # noqa: S608
+    insert(driver, segment, token=f"{segment.token}-{secrets.token_hex(4)}")
 
 
 def _readable(driver: Driver, segment: Segment) -> int:

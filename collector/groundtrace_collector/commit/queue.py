@@ -395,9 +395,12 @@ class CommitQueue:
         if not self._in_doubt:
             return True
         self._in_doubt = False
+        more_come = False  # nothing that a settling should wait for
         try:
             for one in stored:
                 await self._on_store(insert_whole, one.segment)
+                # Its traces may have been settled while it could not be read.
+                self._on_commit(one.segment.seq, more_come)
         except (StoreError, ValueError, OSError) as error:
             logger.error("What was stored cannot be looked through, its segments stay: %s", error)
             self._in_doubt = True

@@ -13,9 +13,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_CORRUPTED = frozenset(
-    {33, 246}
-)  # ClickHouse's codes for a file that ends too early, and for one that is damaged
+# ClickHouse's codes for a file that ends too early, and for one that is damaged.
+_CORRUPTED = frozenset({33, 246})
 
 
 def is_of_broken_part(error: StoreError) -> bool:

@@ -20,6 +20,7 @@ from groundtrace_collector.config import CollectorConfig
 from groundtrace_collector.errors import ApiError, StoreError, UnavailableError
 from groundtrace_collector.gate.frame import varint
 from groundtrace_collector.gate.gate import CheckedRequest
+from groundtrace_collector.store.broken import set_aside_broken
 from groundtrace_collector.store.driver import Driver
 from groundtrace_collector.store.store import Store
 from tests.collector.conftest import BASE_URL
@@ -173,16 +174,24 @@ def break_newest_part(driver: Driver) -> None:
 
 
 async def test_after_a_fault_what_was_stored_is_looked_through_before_it_is_forgotten(
-    commits: CommitQueue, config: CollectorConfig, store: Store
+    collector: Collector, store: Store
 ) -> None:
+    commits = collector.commits
+    await commits.submit(request(new_trace_id()))
+    await collector.settler.idle()
     await commits.submit(request(new_trace_id(), new_trace_id()))
     await store.ingest.run(break_newest_part)
+    await store.settling.run(set_aside_broken)
+    await collector.settler.idle()  # without the spans of the part that is gone
+    await store.command("ALTER TABLE traces DELETE WHERE SpanCount > 0 SETTINGS mutations_sync = 2")
     commits._in_doubt = True
 
     await commits._retire()
+    await collector.settler.idle()
 
-    assert await count(store) == 2
-    assert list((config.data_dir / "segments").iterdir()) == []
+    assert await count(store) == 3
+    assert await count(store, "traces") == 3, "the commits are settled once more"
+    assert list((collector.config.data_dir / "segments").iterdir()) == []
     await store.command(
         "ALTER TABLE otel_traces DROP DETACHED PARTITION ALL SETTINGS allow_drop_detached = 1"
     )
