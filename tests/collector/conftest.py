@@ -21,6 +21,7 @@ from groundtrace_collector.collector import Collector
 from groundtrace_collector.config import CollectorConfig
 from groundtrace_collector.store.driver import Driver
 from groundtrace_collector.store.engine import ENGINE_FOLDER, write_engine_config
+from groundtrace_collector.store.retention import keep_days
 from groundtrace_collector.store.store import Store
 from tests.collector.otlp import SpanDict, otlp_request
 
@@ -62,6 +63,8 @@ async def store(kept_store: Store) -> AsyncIterator[Store]:
     """A migrated, empty store."""
     yield kept_store
     await _empty(kept_store)
+    # Whoever opened it with another retention must not make the next test's old rows vanish.
+    await kept_store.ingest.run(lambda driver: keep_days(driver, RETENTION_DAYS))
 
 
 async def _empty(store: Store) -> None:

@@ -23,7 +23,7 @@ from groundtrace_collector.gate.gate import CheckedRequest
 from groundtrace_collector.store.broken import set_aside_broken
 from groundtrace_collector.store.driver import Driver
 from groundtrace_collector.store.store import Store
-from tests.collector.conftest import BASE_URL
+from tests.collector.conftest import BASE_URL, RETENTION_DAYS
 from tests.collector.otlp import new_trace_id, otlp_request
 
 PROTOBUF = {"content-type": "application/x-protobuf"}
@@ -376,7 +376,7 @@ async def test_a_request_that_nobody_can_decode_is_put_aside_and_spoils_no_other
 async def test_a_request_that_needs_more_memory_than_there_is_blocks_no_other(
     config: CollectorConfig, store: Store, engine_dir: Path
 ) -> None:
-    small = await Store.open(store.url, data_dir=engine_dir, memory_bytes=64 << 20, retention_days=30)
+    small = await Store.open(store.url, data_dir=engine_dir, memory_bytes=64 << 20, retention_days=RETENTION_DAYS)
     commits = CommitQueue(config, small)
     commits.start()
     span = Span(trace_id=b"t" * 16, span_id=b"s" * 8, start_time_unix_nano=time.time_ns()).SerializeToString()
