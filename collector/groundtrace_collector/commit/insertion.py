@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError as ProtobufError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -19,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 _TABLE = "otlp_in"
 _TABLES = ("otel_traces", "retrieved_documents")  # where its rows arrive
-_ROWS_OF_SEQ = statement("groundtrace_collector.commit", "rows_of_seq")
+_PACKAGE = "groundtrace_collector.commit"
 # The ingest handle plans nothing, so that its inserts cost less; without a plan this reads the whole column.
 _PLANNED = {"query_plan_enable_optimizations": 1}
 
@@ -39,21 +40,32 @@ def insert_whole(driver: Driver, segment: Segment) -> None:
     """
     insert(driver, segment)
     wanted, found = _spans_in(segment), _readable(driver, segment)
-    if found >= wanted:
+    if found.spans >= wanted and found.documents == found.documents_of_spans:
         return
     logger.warning(
-        "The store lost %d of %d spans of segment %s: they are stored again",
-        wanted - found,
+        "The store has %d of %d spans of segment %s and %d of %d documents of theirs: they are stored again",
+        found.spans,
         wanted,
         segment.token,
+        found.documents,
+        found.documents_of_spans,
     )
     for table in _TABLES:  # what is left of it would be there twice
         driver.command(f"DELETE FROM {table} WHERE Seq = {{seq:UInt64}}", {"seq": segment.seq})  # noqa: S608
     insert(driver, segment, token=f"{segment.token}-{secrets.token_hex(4)}")
 
 
-def _readable(driver: Driver, segment: Segment) -> int:
-    """How many of a segment's rows the store has; parts that cannot be read are set aside."""
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Rows of a segment that the store has, and how many documents its spans name."""
+
+    spans: int
+    documents: int
+    documents_of_spans: int
+
+
+def _readable(driver: Driver, segment: Segment) -> _Found:
+    """What the store has of a segment; parts that cannot be read are set aside."""
     try:
         return _rows(driver, segment)
     except StoreError as error:
@@ -63,8 +75,11 @@ def _readable(driver: Driver, segment: Segment) -> int:
         return _rows(driver, segment)
 
 
-def _rows(driver: Driver, segment: Segment) -> int:
-    return int(driver.query(_ROWS_OF_SEQ, {"seq": segment.seq}, _PLANNED)[0]["Rows"])
+def _rows(driver: Driver, segment: Segment) -> _Found:
+    (view,) = driver.query(statement(_PACKAGE, "documents_view"))
+    counted = statement(_PACKAGE, "rows_of_seq").replace("VIEW", view["as_select"])
+    (row,) = driver.query(counted, {"seq": segment.seq}, _PLANNED)
+    return _Found(int(row["Spans"]), int(row["Documents"]), int(row["DocumentsOfSpans"]))
 
 
 def _spans_in(segment: Segment) -> int:

@@ -24,7 +24,7 @@ from groundtrace_collector.store.broken import set_aside_broken
 from groundtrace_collector.store.driver import Driver
 from groundtrace_collector.store.store import Store
 from tests.collector.conftest import BASE_URL, RETENTION_DAYS
-from tests.collector.otlp import new_trace_id, otlp_request
+from tests.collector.otlp import SpanDict, new_trace_id, otlp_request
 
 PROTOBUF = {"content-type": "application/x-protobuf"}
 
@@ -141,25 +141,34 @@ async def test_segments_that_a_killed_process_left_are_stored_once(
     assert list((config.data_dir / "segments").iterdir()) == []
 
 
-async def test_rows_that_a_power_cut_took_are_stored_again(config: CollectorConfig, store: Store) -> None:
+@pytest.mark.parametrize("table", ["otel_traces", "retrieved_documents"])
+async def test_rows_that_a_power_cut_took_are_stored_again(
+    config: CollectorConfig, store: Store, table: str
+) -> None:
     first = CommitQueue(config, store)
     first.start()
-    await first.submit(request(new_trace_id(), new_trace_id()))
+    await first.submit(CheckedRequest(body=otlp_request([retrieval("d1", "d2"), retrieval("d3")]), spans=2))
     segments = config.data_dir / "segments"
     (segment,) = segments.iterdir()
     left = segment.read_bytes()
     await first.close()
     segment.write_bytes(left)
     # The store loses the part, and keeps the token by which it knows the segment.
-    await store.command("ALTER TABLE otel_traces DELETE WHERE 1 SETTINGS mutations_sync = 2")
+    await store.command(f"ALTER TABLE {table} DELETE WHERE 1 SETTINGS mutations_sync = 2")
 
     second = CommitQueue(config, store)
     second.start()
     await second.ready.wait()
     await second.close()
 
-    assert await count(store) == 2
+    assert (await count(store), await count(store, "retrieved_documents")) == (2, 3)
     assert list(segments.iterdir()) == []
+
+
+def retrieval(*ids: str) -> SpanDict:
+    """A retriever's span of a trace of its own, with the documents of these ids."""
+    places = {f"retrieval.documents.{place}.document.id": each for place, each in enumerate(ids)}
+    return {"trace_id": new_trace_id(), "kind": "RETRIEVER", "attributes": places}
 
 
 def break_newest_part(driver: Driver) -> None:
@@ -214,9 +223,7 @@ async def test_a_part_that_a_full_disk_broke_is_set_aside_and_its_rows_are_store
             raise StoreError("Cannot reserve 1.00 MiB, not enough space", engine_code=243)
 
     monkeypatch.setattr(Driver, "insert_file", fill_up)
-    spans = [{"trace_id": new_trace_id(), "kind": "RETRIEVER",
-              "attributes": {"retrieval.documents.0.document.id": "d1"}}]  # fmt: skip
-    await commits.submit(CheckedRequest(body=otlp_request(spans), spans=1))
+    await commits.submit(CheckedRequest(body=otlp_request([retrieval("d1")]), spans=1))
 
     assert await count(store) == 2
     assert await count(store, "retrieved_documents") == 1
@@ -376,7 +383,9 @@ async def test_a_request_that_nobody_can_decode_is_put_aside_and_spoils_no_other
 async def test_a_request_that_needs_more_memory_than_there_is_blocks_no_other(
     config: CollectorConfig, store: Store, engine_dir: Path
 ) -> None:
-    small = await Store.open(store.url, data_dir=engine_dir, memory_bytes=64 << 20, retention_days=RETENTION_DAYS)
+    small = await Store.open(
+        store.url, data_dir=engine_dir, memory_bytes=64 << 20, retention_days=RETENTION_DAYS
+    )
     commits = CommitQueue(config, small)
     commits.start()
     span = Span(trace_id=b"t" * 16, span_id=b"s" * 8, start_time_unix_nano=time.time_ns()).SerializeToString()
