@@ -3,6 +3,9 @@
 import asyncio
 import time
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from groundtrace_collector.errors import StoreDownError
 from groundtrace_collector.store.clock import Sequence
@@ -20,6 +23,32 @@ async def test_an_inserted_row_is_read_back(store: Store) -> None:
     assert await store.query("SELECT TraceId, Name, Value FROM feedback FINAL") == [
         {"TraceId": "t", "Name": "thumbs", "Value": -1.0}
     ]
+
+
+SYNCED = [
+    ("scores", {"TraceId": "t", "Name": "groundedness", "Score": 1.0}),
+    ("feedback", {"TraceId": "t", "Name": "thumbs", "Value": -1.0}),
+    ("saved_cohorts", {"Name": "german", "Expression": "metadata.language = 'de'", "Deleted": False}),
+]
+
+
+@pytest.mark.parametrize(("table", "row"), SYNCED, ids=[table for table, _ in SYNCED])
+async def test_what_no_segment_holds_is_on_disk_once_it_is_written(
+    store: Store, table: str, row: dict[str, Any]
+) -> None:
+    before = await _syncs(store)
+
+    await store.insert(table, [{**row, "Seq": store.next_seq()}])
+
+    files, folders = await _syncs(store)
+    assert (files > before[0], folders > before[1]) == (True, True)
+
+
+async def _syncs(store: Store) -> tuple[int, int]:
+    """How many files and folders this process's engine has synced."""
+    events = "SELECT event, value FROM system.events WHERE event IN ('FileSync', 'DirectorySync')"
+    counts = {row["event"]: int(row["value"]) for row in await store.query(events)}
+    return counts.get("FileSync", 0), counts.get("DirectorySync", 0)
 
 
 async def test_values_are_bound_not_formatted_in(store: Store) -> None:

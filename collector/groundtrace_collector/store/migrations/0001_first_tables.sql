@@ -1,5 +1,6 @@
 -- The first tables. Of every table: what a merge wrote is synced before the parts it replaces go, and those go
--- within seconds, so that a store is as large as its data.
+-- within seconds, so that a store is as large as its data. Spans wait in synced segments until the store is
+-- synced; what no segment holds and nothing can make again is synced by its insert (fsync_after_insert).
 
 -- Spans in the columns of OpenTelemetry's ClickHouse exporter, so that its rows, Grafana and HyperDX fit; our own
 -- columns follow, each with a default made from the span, for rows that others write by column name.
@@ -432,8 +433,8 @@ ENGINE = ReplacingMergeTree(Seq)
 PARTITION BY toDate(CreatedAt)
 ORDER BY (Project, Name, TraceId, SpanId, Source, Evaluator, EvaluatorVersion)
 TTL toDate(CreatedAt) + INTERVAL 30 DAY
-SETTINGS ttl_only_drop_parts = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 10,
-    cleanup_delay_period = 5, max_cleanup_delay_period = 10, cleanup_delay_period_random_add = 0;
+SETTINGS ttl_only_drop_parts = 1, fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1,
+    old_parts_lifetime = 10, cleanup_delay_period = 5, max_cleanup_delay_period = 10, cleanup_delay_period_random_add = 0;
 
 -- Of each name, who gave scores and what kinds of them there are: a question about scores asks this first, and
 -- leaves out what its names do not need. It only grows, by a row a version of an evaluator.
@@ -449,8 +450,8 @@ CREATE TABLE IF NOT EXISTS score_origins
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (Name, Source, Evaluator, EvaluatorVersion, OfSpan, BeforeTrace, Ok)
-SETTINGS min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 10,
-    cleanup_delay_period = 5, max_cleanup_delay_period = 10, cleanup_delay_period_random_add = 0;
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1,
+    old_parts_lifetime = 10, cleanup_delay_period = 5, max_cleanup_delay_period = 10, cleanup_delay_period_random_add = 0;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS score_origins_mv TO score_origins AS
 SELECT DISTINCT Name, Source, Evaluator, EvaluatorVersion, SpanId != '' AS OfSpan, Project = '' AS BeforeTrace, Status = 'ok' AS Ok
@@ -472,8 +473,8 @@ ENGINE = ReplacingMergeTree(Seq)
 PARTITION BY toDate(CreatedAt)
 ORDER BY (Project, Name, TraceId)
 TTL toDate(CreatedAt) + INTERVAL 30 DAY
-SETTINGS ttl_only_drop_parts = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 10,
-    cleanup_delay_period = 5, max_cleanup_delay_period = 10, cleanup_delay_period_random_add = 0;
+SETTINGS ttl_only_drop_parts = 1, fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1,
+    old_parts_lifetime = 10, cleanup_delay_period = 5, max_cleanup_delay_period = 10, cleanup_delay_period_random_add = 0;
 
 CREATE TABLE IF NOT EXISTS jobs
 (
@@ -487,8 +488,8 @@ CREATE TABLE IF NOT EXISTS jobs
 )
 ENGINE = ReplacingMergeTree(Seq)
 ORDER BY Name
-SETTINGS min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 10,
-    cleanup_delay_period = 5, max_cleanup_delay_period = 10, cleanup_delay_period_random_add = 0;
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1,
+    old_parts_lifetime = 10, cleanup_delay_period = 5, max_cleanup_delay_period = 10, cleanup_delay_period_random_add = 0;
 
 -- What evaluators did with each trace or span, also where no score came of it.
 CREATE TABLE IF NOT EXISTS ledger
@@ -525,8 +526,8 @@ CREATE TABLE IF NOT EXISTS saved_cohorts
 )
 ENGINE = ReplacingMergeTree(Seq)
 ORDER BY Name
-SETTINGS min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 10,
-    cleanup_delay_period = 5, max_cleanup_delay_period = 10, cleanup_delay_period_random_add = 0;
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1,
+    old_parts_lifetime = 10, cleanup_delay_period = 5, max_cleanup_delay_period = 10, cleanup_delay_period_random_add = 0;
 
 -- What ClickHouse decodes OTLP into: the shape of store/otlp.proto. Rows pass through, none stay.
 -- `w` receives which member of the AnyValue was set, so that an empty string differs from no value.

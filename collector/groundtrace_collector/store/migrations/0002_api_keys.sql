@@ -13,7 +13,8 @@ CREATE TABLE IF NOT EXISTS api_keys
 )
 ENGINE = ReplacingMergeTree(Seq)
 ORDER BY Prefix
-SETTINGS old_parts_lifetime = 20, min_rows_to_fsync_after_merge = 1;
+SETTINGS old_parts_lifetime = 20, fsync_after_insert = 1, fsync_part_directory = 1,
+    min_rows_to_fsync_after_merge = 1;
 
 -- When keys were last used, apart from the keys: who may come in is never written by a request.
 CREATE TABLE IF NOT EXISTS key_uses

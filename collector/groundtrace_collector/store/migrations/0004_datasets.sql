@@ -13,8 +13,8 @@ CREATE TABLE IF NOT EXISTS datasets
 )
 ENGINE = ReplacingMergeTree(Seq)
 ORDER BY (Project, Name, Version)
-SETTINGS min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 10,
-    cleanup_delay_period = 5, max_cleanup_delay_period = 10, cleanup_delay_period_random_add = 0;
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1,
+    old_parts_lifetime = 10, cleanup_delay_period = 5, max_cleanup_delay_period = 10, cleanup_delay_period_random_add = 0;
 
 -- What is in which version, by the digest of its contents: a row that does not change is stored once.
 CREATE TABLE IF NOT EXISTS dataset_members
@@ -29,8 +29,8 @@ CREATE TABLE IF NOT EXISTS dataset_members
 )
 ENGINE = ReplacingMergeTree(Seq)
 ORDER BY (Project, Dataset, Upload, RowId)
-SETTINGS min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 10,
-    cleanup_delay_period = 5, max_cleanup_delay_period = 10, cleanup_delay_period_random_add = 0;
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1,
+    old_parts_lifetime = 10, cleanup_delay_period = 5, max_cleanup_delay_period = 10, cleanup_delay_period_random_add = 0;
 
 -- Contents, of every version of every dataset of a project. '' is a field that says nothing.
 CREATE TABLE IF NOT EXISTS dataset_rows
@@ -55,5 +55,5 @@ CREATE TABLE IF NOT EXISTS dataset_rows
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (Project, Digest)
-SETTINGS min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 10,
-    cleanup_delay_period = 5, max_cleanup_delay_period = 10, cleanup_delay_period_random_add = 0;
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1,
+    old_parts_lifetime = 10, cleanup_delay_period = 5, max_cleanup_delay_period = 10, cleanup_delay_period_random_add = 0;

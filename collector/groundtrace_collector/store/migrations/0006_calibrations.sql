@@ -13,5 +13,5 @@ CREATE TABLE IF NOT EXISTS calibrations
 )
 ENGINE = ReplacingMergeTree(Seq)
 ORDER BY (Project, Evaluator, EvaluatorVersion, Method)
-SETTINGS min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 10,
-    cleanup_delay_period = 5, max_cleanup_delay_period = 10, cleanup_delay_period_random_add = 0;
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1,
+    old_parts_lifetime = 10, cleanup_delay_period = 5, max_cleanup_delay_period = 10, cleanup_delay_period_random_add = 0;
