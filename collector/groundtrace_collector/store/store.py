@@ -133,8 +133,11 @@ class Store:
         control: Handle,
         mark: str,
         sequence: SequenceClock,
+        migrated: Sequence[str],
     ) -> None:
         self.url = url
+        self.migrated = migrated
+        """The migrations that were applied when it was opened, oldest first."""
         self.ingest = ingest
         self._rows = rows
         self.settling = settling
@@ -195,7 +198,7 @@ class Store:
             check_server_version(control.engine_version)
         control.command(f"CREATE DATABASE IF NOT EXISTS `{database}`")
         writer = driver({**ingest_settings(url, data_dir), "max_memory_usage": memory_bytes}, part=_WRITING)
-        migrate(writer)
+        migrated = migrate(writer)
         if engine_config is None:
             _check_decoding(writer)
         keep_days(writer, retention_days)
@@ -215,6 +218,7 @@ class Store:
             control=Handle(control, "control"),
             mark=mark,
             sequence=sequence,
+            migrated=migrated,
         )
 
     async def query(

@@ -20,6 +20,7 @@ from groundtrace_collector.doctor.finding import State
 from groundtrace_collector.doctor.machine import check_disk, check_ports, check_python, missing_of
 from groundtrace_collector.errors import ConfigError
 from groundtrace_collector.store.engine import check_engine_version
+from groundtrace_collector.store.migrate import migration_names
 from tests.collector.conftest import ServeProcess
 
 
@@ -83,6 +84,16 @@ def test_a_store_that_is_a_file_fails(tmp_path: Path) -> None:
     found = doctor("--store", f"chdb://{tmp_path / 'store'}", code=1)
 
     assert found["store"]["message"] == f"{tmp_path / 'store'} is a file, not a folder"
+
+
+def test_migrate_tells_what_it_applied(tmp_path: Path) -> None:
+    address = f"chdb://{tmp_path / 'store'}"
+
+    first, second = (run("migrate", "--store", address, "--json") for _ in range(2))
+
+    assert json.loads(first.stdout) == {"store": address, "applied": migration_names()}
+    assert json.loads(second.stdout) == {"store": address, "applied": []}
+    assert second.stderr == f"groundtrace: {address} is up to date: nothing was to be done\n"
 
 
 def test_a_server_that_does_not_answer_is_one_line(tmp_path: Path) -> None:
