@@ -152,7 +152,7 @@ def _parts(
 
     def of(key: Key, side: int) -> Sums:
         found = sides.get((whole.metric.name, (key, side)))
-        return sums_of(found) if found else NOBODY
+        return sums_of(found, unit=whole.metric.unit) if found else NOBODY
 
     cohorts = [[of(key, side) for key in keys] for side in (0, 1)]
     if len(keys) == MAX_COHORTS:

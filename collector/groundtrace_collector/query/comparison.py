@@ -11,16 +11,14 @@ from groundtrace_collector.query.differences import (
     newcombe,
     paired_means,
     paired_rates,
+    paired_units,
     quantile_difference,
 )
 from groundtrace_collector.query.intervals import (
     ALPHA,
-    Sums,
     Value,
     adjusted,
-    mean_value,
     nothing,
-    rate_value,
 )
 from groundtrace_collector.query.metrics import MIN_N, Form, Metric
 from groundtrace_collector.query.sums import quantile_of, sums_of, value_of
@@ -70,23 +68,19 @@ def compare_paired(metric: Metric, sums: Sequence[Any], *, watched: bool) -> Com
     )
     if metric.form is Form.PAIR:
         neither = nothing(n)
-        measured = paired_means(n, total, squares, watched=watched).within(metric.least, metric.most)
+        measured = paired_means(n, total, squares, watched=watched, unit=metric.unit)
+        measured = measured.within(metric.least, metric.most)
         return Comparison(metric=metric, base=neither, candidate=neither, difference=measured, paired=True)
-    one = rate_value if metric.form is Form.RATE else mean_value
-    difference = paired_rates if metric.form is Form.RATE else paired_means
+    between = paired_rates if metric.form is Form.RATE else paired_units if metric.unit else paired_means
     return Comparison(
         metric=metric,
-        base=one(_of_pairs(n, base, base_squares)).within(metric.least, metric.most),
-        candidate=one(_of_pairs(n, candidate, candidate_squares)).within(metric.least, metric.most),
-        difference=difference(n, total, squares, watched=watched).within(-metric.width, metric.width),
+        base=value_of(metric, (n, base, base_squares)),
+        candidate=value_of(metric, (n, candidate, candidate_squares)),
+        difference=between(n, total, squares, watched=watched).within(-metric.width, metric.width),
         paired=True,
         higher=int(sums[7]),
         lower=int(sums[8]),
     )
-
-
-def _of_pairs(n: int, total: float, squares: float) -> Sums:
-    return Sums(n=n, clusters=n, total=total, weight=n, squares=squares, weight_squares=n, products=total)
 
 
 def compare_sides(metric: Metric, base: Any, candidate: Any, *, watched: bool) -> Comparison:
@@ -108,7 +102,7 @@ def _difference(
     if metric.form is Form.QUANTILE:
         quantiles = [quantile_of(metric, each) for each in (base, candidate)]
         return quantile_difference(*quantiles, watched=watched)
-    sums = [sums_of(each) for each in (base, candidate)]
+    sums = [sums_of(each, unit=metric.unit) for each in (base, candidate)]
     between = newcombe if metric.form is Form.RATE else mean_difference
     return between(*sums, watched=watched).within(-metric.width, metric.width)
 

@@ -66,13 +66,25 @@ def mean_difference(base: Sums, candidate: Sums, *, watched: bool) -> Difference
     return symmetric(value, value, variance, n, law)
 
 
-def paired_means(n: int, total: float, squares: float, *, watched: bool) -> Difference:
-    """Of pairs with differences that sum to ``total`` and their squares to ``squares``: Student's t."""
-    sums = Sums(n=n, clusters=n, total=total, weight=n, squares=squares, weight_squares=n, products=total)
+def paired_means(n: int, total: float, squares: float, *, watched: bool, unit: bool = False) -> Difference:
+    """Of pairs with differences that sum to ``total`` and their squares to ``squares``: Student's t.
+
+    ``unit`` says that they lie in [0, 1], as measures of a pair do (`intervals.Sums`).
+    """
+    sums = Sums(
+        n=n, clusters=n, total=total, weight=n, squares=squares, weight_squares=n, products=total, unit=unit
+    )
     if sums.mean is None or sums.variance is None:
         return Difference(value=Value(value=sums.mean, low=None, high=None, n=n), p_value=None)
     law = Law(df=n - 1, watched=n if watched else None)
     return symmetric(sums.mean, sums.mean, sums.variance, n, law)
+
+
+def paired_units(n: int, total: float, squares: float, *, watched: bool) -> Difference:
+    """Of pairs of means in [0, 1]: Student's t; where all differ by the same, the interval that rates have."""
+    found = paired_means(n, total, squares, watched=watched)
+    no_spread = found.p_value is not None and found.value.low == found.value.high
+    return paired_rates(n, total, squares, watched=watched) if no_spread else found
 
 
 def paired_rates(n: int, total: float, squares: float, *, watched: bool) -> Difference:

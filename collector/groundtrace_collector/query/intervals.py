@@ -150,6 +150,8 @@ class Sums:
     squares: float
     weight_squares: float
     products: float
+    unit: bool = False
+    """Whether every observation is known to lie in [0, 1]."""
 
     @property
     def mean(self) -> float | None:
@@ -158,7 +160,11 @@ class Sums:
 
     @property
     def variance(self) -> float | None:
-        """Of the mean, by linearisation; None below two clusters."""
+        """Of the mean, by linearisation; None below two clusters.
+
+        Equal observations show no spread, which is not to have none: 0 of 20 failed, too. Those in [0, 1] then
+        have the spread that Wilson's interval of a rate implies, which no others of that mean exceed.
+        """
         mean = self.mean
         if mean is None or self.clusters < 2:
             return None
@@ -166,6 +172,9 @@ class Sums:
         residual = sum(parts)
         if residual <= 1e-12 * max(abs(part) for part in parts):  # what is left of equal numbers is rounding
             residual = 0.0
+            if self.unit:
+                low, high = wilson(mean, self.clusters, Z)
+                return (max(mean - low, high - mean) / Z) ** 2
         return self.clusters / (self.clusters - 1) * residual / self.weight**2
 
     @property

@@ -78,6 +78,11 @@ class Metric:
         """How far two values can be apart."""
         return self.most - self.least
 
+    @property
+    def unit(self) -> bool:
+        """Whether it is a mean of values in [0, 1]."""
+        return self.form in (Form.MEAN, Form.PAIR) and (self.least, self.most) == (0.0, 1.0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:

@@ -169,13 +169,12 @@ def value_of(metric: Metric, row: Sequence[Any] | None) -> Value:
         return Value(value=float(row[1] or 0), low=None, high=None, n=int(row[0]))
     if metric.form is Form.QUANTILE:
         return quantile_of(metric, row).as_value()
-    sums = sums_of(row)
-    return (
-        rate_value(sums) if metric.form is Form.RATE else mean_value(sums).within(metric.least, metric.most)
-    )
+    if metric.form is Form.RATE:
+        return rate_value(sums_of(row))
+    return mean_value(sums_of(row, unit=metric.unit)).within(metric.least, metric.most)
 
 
-def sums_of(row: Sequence[Any]) -> Sums:
+def sums_of(row: Sequence[Any], *, unit: bool = False) -> Sums:
     """The sums of a rate, mean or ratio; a sum over no rows is null and counts as 0."""
     numbers = [each or 0 for each in row]
     # Of independent traces a rate has its number and total, a mean its squares, too.
@@ -191,6 +190,7 @@ def sums_of(row: Sequence[Any]) -> Sums:
         squares=float(squares),
         weight_squares=float(weight_squares),
         products=float(products),
+        unit=unit,
     )
 
 

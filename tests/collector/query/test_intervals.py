@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from groundtrace_collector.query.comparison import compare_sides
+from groundtrace_collector.query.comparison import compare_paired, compare_sides
 from groundtrace_collector.query.differences import (
     detectable,
     detectable_rates,
@@ -165,6 +165,56 @@ def test_equal_numbers_have_an_interval_of_no_width_and_no_rounding() -> None:
 
     assert found.low == pytest.approx(0.1)
     assert found.high == pytest.approx(0.1)
+
+
+SCORE = metric("score:groundedness")
+
+
+@pytest.mark.parametrize(("score", "n"), [(1.0, 22), (0.0, 30), (0.5, 40)])
+def test_scores_that_are_all_equal_may_still_differ_in_the_traffic_to_come(score: float, n: int) -> None:
+    found = value_of(SCORE, (n, score * n, score**2 * n))
+
+    low, high = wilson(score, n, Z)
+    assert (found.value, found.n) == (score, n)
+    if score in (0.0, 1.0):
+        assert (found.low, found.high) == pytest.approx((low, high), abs=0.01)
+    else:
+        assert found.low is not None
+        assert found.high is not None
+        assert found.low <= low < high <= found.high
+
+
+def test_pairs_that_all_tie_are_no_proof_of_no_difference() -> None:
+    ties = (30, 30.0, 30.0, 30.0, 30.0, 0.0, 0.0, 0, 0)
+
+    found = compare_paired(SCORE, ties, watched=False).difference
+
+    expected = paired_rates(30, 0.0, 0.0, watched=False)
+    assert found == expected
+    assert found.p_value == 1.0
+    assert found.detectable is not None
+
+
+def test_a_side_that_is_always_right_does_not_hide_what_the_other_lost() -> None:
+    base = (300, 300, 300.0, 300, 300.0, 300, 300.0)
+    candidate_scores = np.where(np.arange(300) % 10 == 0, 0.7, 1.0)
+    total, squares = float(candidate_scores.sum()), float((candidate_scores**2).sum())
+    candidate = (300, 300, total, 300, squares, 300, total)
+
+    found = compare_sides(SCORE, base, candidate, watched=False).difference.value
+
+    assert found.value == pytest.approx(-0.03)
+    assert found.low is not None
+    assert found.high is not None
+    seen = stats.ttest_1samp(candidate_scores - 1, 0).confidence_interval()
+    assert found.low < seen.low < seen.high < found.high < 0
+
+
+def test_neighbours_that_never_changed_may_still_change() -> None:
+    found = compare_paired(metric("churn@5"), (30, 0, 0, 0, 0, 0.0, 0.0, 0, 0), watched=False).difference
+
+    assert (found.value.value, found.value.low) == (0.0, 0.0)
+    assert found.value.high == pytest.approx(wilson(0.0, 30, Z)[1], abs=0.01)
 
 
 @pytest.mark.parametrize("n", [20, 200, 999])
