@@ -20,6 +20,7 @@ from groundtrace_collector.access.local import offered
 from groundtrace_collector.config import CollectorConfig
 from groundtrace_collector.door import is_loopback
 from groundtrace_collector.errors import ConfigError, StoreError
+from groundtrace_collector.http_protocol import HttpProtocol
 from groundtrace_collector.ports import listen
 from groundtrace_collector.store.address import without_password
 from groundtrace_collector.store.owner import Ownership, unwritable
@@ -156,7 +157,7 @@ def _uvicorn_config(app: FastAPI) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         lifespan="off",
-        http="httptools",
+        http=HttpProtocol,
         ws="none",
         log_config=None,
         access_log=False,

@@ -18,6 +18,8 @@ from groundtrace_collector.state import collector_of
 router = APIRouter(tags=["otlp"])
 
 
+# A redirect would be no answer: exporters take it for success and send nothing again.
+@router.post("/v1/traces/", response_class=Response, include_in_schema=False)
 @router.post("/v1/traces", response_class=Response)
 async def export_traces(request: Request, caller: Called) -> Response:
     """Take spans: an ExportTraceServiceRequest in protobuf or JSON, plain or in gzip, deflate or zstd.

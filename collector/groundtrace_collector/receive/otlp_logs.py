@@ -26,6 +26,7 @@ from groundtrace_collector.state import collector_of
 router = APIRouter(tags=["otlp"])
 
 
+@router.post("/v1/logs/", response_class=Response, include_in_schema=False)
 @router.post("/v1/logs", response_class=Response)
 async def export_logs(request: Request, caller: Called) -> Response:
     """Take `gen_ai.evaluation.result` events as scores of their spans or traces.

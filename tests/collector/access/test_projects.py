@@ -26,7 +26,9 @@ COMPARED = {"by": "project", "base": "mine", "candidate": "theirs", "metrics": "
 # {run} and {lease} are the other project's. A route that is not here makes the test fail.
 ASKED: dict[tuple[str, str], list[dict[str, Any]]] = {
     ("POST", "/v1/traces"): [{"content": spans_of(MINE, "owl"), "headers": PROTOBUF}],
+    ("POST", "/v1/traces/"): [{"content": spans_of(MINE, "owl"), "headers": PROTOBUF}],
     ("POST", "/v1/logs"): [{"content": b"", "headers": PROTOBUF}],
+    ("POST", "/v1/logs/"): [{"content": b"", "headers": PROTOBUF}],
     ("GET", "/healthz"): [{}],
     ("GET", "/readyz"): [{}],
     ("GET", "/api/v1/traces"): [{}, {"params": FILTER}, {"params": {"cohort": "theirs"}}],

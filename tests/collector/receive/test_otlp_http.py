@@ -44,6 +44,14 @@ async def test_a_sent_trace_is_stored_and_settled(send: Send, collector: Collect
     ]
 
 
+@pytest.mark.parametrize("path", ["/v1/traces", "/v1/logs"])
+async def test_a_path_with_a_slash_behind_it_is_no_redirect(client: httpx.AsyncClient, path: str) -> None:
+    trace = one_span() if path == "/v1/traces" else b""
+    response = await client.post(f"{path}/", content=trace, headers=PROTOBUF)
+    # an exporter that does not follow redirects takes 307 for success
+    assert response.status_code == 200
+
+
 def raw_deflate(body: bytes) -> bytes:
     packer = zlib.compressobj(wbits=-15)
     return packer.compress(body) + packer.flush()
