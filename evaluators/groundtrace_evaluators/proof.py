@@ -33,14 +33,14 @@ def proof(
     """
     if method == EXACT_METHOD:
         return Proof(proven=True, reason=f"{name} is computed from ids, not judged")
-    source = f"{name} {version} ({method})"
+    source = _source(name, version, method)
     if calibration is None:
         return Proof(
             proven=False, reason=f"no human labels of {source}: calibrate it on at least 50 of each kind"
         )
     of = (calibration.evaluator, calibration.version, calibration.scored_by)
     if of != (name, version, method):
-        made_of = f"{of[0]} {of[1]} ({of[2]})" if of[0] else "plain numbers that name no evaluator"
+        made_of = _source(*of) if of[0] else "plain numbers that name no evaluator"
         return Proof(
             proven=False,
             reason=f"the calibration is of {made_of}, not of {source}: calibrate anew, from its Scores",
@@ -52,3 +52,8 @@ def proof(
     if calibration.proven(min_kappa=min_kappa):
         return Proof(proven=True, reason=measured)
     return Proof(proven=False, reason=f"{measured}: its lower bound must reach {min_kappa:g}")
+
+
+def _source(name: str, version: str, method: str) -> str:
+    """Scores that come of a program often have no version and no method."""
+    return " ".join(each for each in (name, version, f"({method})" if method else "") if each)

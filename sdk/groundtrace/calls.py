@@ -119,6 +119,16 @@ def mined(found: Answer, page: Mapping[str, Any]) -> None:
         skipped[reason] = skipped.get(reason, 0) + count
 
 
+def none_mined(error: ApiError, found: Mapping[str, Any]) -> ApiError:
+    """Why no version was made: where no trace gave a row, with what each of them lacks; else ``error`` itself."""
+    if error.code != "no_rows":
+        return error
+    reasons = sorted(found["skipped"].items(), key=lambda pair: -pair[1])
+    why = "; ".join(f"{count:,} traces: {reason}" for reason, count in reasons)
+    none = f"no row came of {found['traces']:,} traces: {why}" if why else "no trace matches: nothing to mine"
+    return ApiError(error.status, error.code, none)
+
+
 def headers(api_key: str | None) -> dict[str, str]:
     """Return the headers of every request."""
     return {"authorization": f"Bearer {api_key}"} if api_key else {}

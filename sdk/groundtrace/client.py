@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from groundtrace import calls
 from groundtrace.calls import Answer, Call, Time
 from groundtrace.endpoints import collector_url, is_loopback
+from groundtrace.errors import ApiError
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
@@ -314,7 +315,8 @@ class Client:
         """Make a new version out of traces: ``{"name", "version", "rows", "mined"}``.
 
         A trace gives at most ``negatives`` rows. ``mined`` is ``{"traces", "rows", "skipped": {REASON: n}}``:
-        how many traces were looked at, how many rows they gave, and why the others gave none.
+        how many traces were looked at, how many rows they gave, and why the others gave none. Raises ApiError
+        with these reasons where no trace gave a row.
         """
         upload = (self._answer(calls.post("/api/v1/datasets", {"name": name})))["upload"]
         found: Answer = {}
@@ -326,7 +328,11 @@ class Client:
             if not page["next_cursor"]:
                 break
         source = f"mined from {found['traces']} traces"
-        return {**self._complete(name, upload, append=append, source=source), "mined": found}
+        try:
+            made = self._complete(name, upload, append=append, source=source)
+        except ApiError as error:
+            raise calls.none_mined(error, found) from error
+        return {**made, "mined": found}
 
     def _complete(self, name: str, upload: int, *, append: bool, source: str | None) -> Answer:
         body = {"upload": upload, "append": append, "source": source}

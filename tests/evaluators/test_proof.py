@@ -70,3 +70,14 @@ def test_without_labels_only_measures_over_ids_are_proven(name: str) -> None:
     found = proof(evaluator.name, evaluator.version, evaluator.method, calibration=None)
 
     assert found.proven is (evaluator.method == "ids")
+
+
+@pytest.mark.parametrize(
+    ("version", "method", "said"),
+    [("", "", "of polite:"), ("2", "", "of polite 2:"), ("", "rules", "of polite (rules):")],
+    ids=["name only", "version", "method"],
+)
+def test_a_score_without_version_or_method_is_named_by_what_it_has(
+    version: str, method: str, said: str
+) -> None:
+    assert said in proof("polite", version, method, calibration=None).reason

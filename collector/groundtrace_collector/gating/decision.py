@@ -120,7 +120,9 @@ def _look(
         return replace(
             undecided,
             reason=f"unproven evaluator: {standing.reason}; or set allow_unproven = true",
-            notes=tuple(note for note in standing.notes if standing.reason not in note),
+            notes=tuple(
+                note for note in standing.notes if note.removeprefix("unproven: ") not in standing.reason
+            ),
         )
     match rule:
         case Limit():

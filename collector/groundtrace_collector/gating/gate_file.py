@@ -275,7 +275,8 @@ def _complaint(error: ValidationError) -> str:
     match first["type"]:
         case "extra_forbidden":
             key = str(first["loc"][-1])
-            text = f"unknown key{suggestion(key, _KEYS)}; docs/gate.md lists them"
+            known = "a key that does not go here" if key in _KEYS else f"unknown key{suggestion(key, _KEYS)}"
+            text = f"{known}; docs/gate.md lists them"
         case "missing":
             text = "is missing: write it"
         case "value_error":

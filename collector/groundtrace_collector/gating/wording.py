@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from groundtrace_collector.gating.evidence import Compared
 
 
+_SMALLEST_P = 1e-4
+"""Below it a tail is not known as exactly as its figure would say."""
+
+
 def cohort_name(key: str) -> str:
     """A cohort as people read it, on one line."""
     if key == WHOLE:
@@ -39,7 +43,8 @@ def about(check: Check) -> str:
 
 def why(check: Check) -> str:
     """The reason, the corrected p-value where the check is a test, and the notes."""
-    tested = "" if check.p_violated is None else f" (p = {number(check.p_violated)})"
+    p = check.p_violated
+    tested = "" if p is None else " (p < 0.0001)" if p < _SMALLEST_P else f" (p = {number(p)})"
     return clean("; ".join([check.reason + tested, *check.notes]))
 
 

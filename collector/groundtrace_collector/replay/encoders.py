@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -146,8 +147,22 @@ class ObjectEncoder:
         found = []
         for first in range(0, len(texts), _BATCH):
             batch = [prefix + text for text in texts[first : first + _BATCH]]
-            found.append(_matrix(encode(batch), len(batch), self.address))
+            found.append(_matrix(self._asked(encode, batch), len(batch), self.address))
         return _unit(np.concatenate(found), self.address)
+
+    def _asked(self, encode: Callable[[list[str]], Any], batch: list[str]) -> Any:
+        try:
+            return encode(batch)
+        except Exception as error:
+            raise ReplayError(
+                f"{self.address!r} failed on {len(batch)} texts: {type(error).__name__}: {error}{_place(error)}"
+            ) from error
+
+
+def _place(error: Exception) -> str:
+    """Where in the encoder's own code it was raised: the last line of the traceback."""
+    calls = traceback.extract_tb(error.__traceback__)
+    return f" ({calls[-1].filename}, line {calls[-1].lineno})" if calls else ""
 
 
 def _functions(target: object, address: str) -> tuple[Callable[[list[str]], Any], Callable[[list[str]], Any]]:

@@ -114,6 +114,24 @@ def test_a_wrong_expression_makes_no_version(server: ServeProcess) -> None:
         assert "wrong" not in {each["name"] for each in client.datasets()["datasets"]}
 
 
+@pytest.mark.parametrize(
+    ("where", "words"),
+    [
+        (
+            "feedback.thumbs is null and attributes['groundtrace.gold.document_ids'] is null",
+            "no row came of 1 traces: 1 traces: no gold id, thumb or human score says what is right (no_rows",
+        ),
+        ("project = 'elsewhere'", "no trace matches: nothing to mine (no_rows"),
+    ],
+    ids=["all unfit", "none"],
+)
+def test_mining_that_finds_no_row_says_why(server: ServeProcess, where: str, words: str) -> None:
+    done = run(server, "mine", "nothing", "--where", where)
+
+    assert done.exit_code == 1
+    assert words in (done.stderr or str(done.exception))
+
+
 @pytest.mark.parametrize("ending", ["jsonl", "csv", "parquet"])
 def test_what_is_exported_comes_back_by_import(server: ServeProcess, ending: str, tmp_path: Path) -> None:
     run(server, "mine", "source")

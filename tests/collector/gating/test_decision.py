@@ -155,6 +155,15 @@ def test_an_unproven_evaluator_decides_only_where_the_file_allows_it() -> None:
     assert allowed.checks[0].notes == ("unproven: x",)
 
 
+def test_each_of_several_unproven_evaluators_is_named_once() -> None:
+    two = Standing(proven=False, reason="no a; no b", notes=("unproven: no a", "unproven: no b", "and c"))
+
+    asked = decided(gate(NO_REGRESSION), {"recall@5": two}, whole=compared(0.1))
+
+    assert asked.checks[0].reason == "unproven evaluator: no a; no b; or set allow_unproven = true"
+    assert asked.checks[0].notes == ("and c",)
+
+
 def test_the_end_of_the_interval_has_the_p_value_of_its_tail() -> None:
     estimate = Value(value=0.3, low=0.1, high=0.4, n=21)
 

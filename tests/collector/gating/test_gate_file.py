@@ -51,6 +51,11 @@ RULE = '[[rule]]\nkind = "no-regression"\nmetric = "recall@5"\n'
             REPLAY + RULE.replace("recall@5", "churn@5"), "rule 1: churn@5 has no difference", id="churn"
         ),
         pytest.param(LIVE.replace("new", "old") + RULE, "base and candidate are both 'old'", id="one-side"),
+        pytest.param(
+            LIVE + RULE + "delta = 0.1\n",
+            "rule 1.delta: a key that does not go here; docs/gate.md",
+            id="lost-key",
+        ),
         pytest.param(LIVE + RULE + "min_m = 3\n", "rule 1.min_m: unknown key", id="unknown-key"),
         pytest.param(
             LIVE + RULE + "min_n = 3\n",

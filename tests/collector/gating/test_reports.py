@@ -28,6 +28,7 @@ def test_the_text_says_what_blocks_first_and_ends_with_the_verdict(decision: Dec
 
     assert lines[0] == "encoders: new against old, live traces by encoder"
     assert lines[2] == "FAIL: no-regression recall@5, billing"
+    assert lines[3] == "    is worse (p < 0.0001)"
     assert "candidate 0.5 [0.48, 0.52], difference -0.1 [-0.12, -0.08], n 100 pairs" in lines[4]
     assert lines[-1] == "FAIL in billing (1 pass; 1 fail; 1 undecided, warns)"
 

@@ -66,3 +66,8 @@ vowels = Letters(VOWELS, version="1")
 letters = Letters(ALL, version="2")
 misnamed = Letters(ALL[::-1], version="2")
 encodes = Encodes()
+
+
+def failing(texts: list[str]) -> list[list[float]]:
+    """An encoder whose model is gone."""
+    raise OSError(f"no model {'file' if texts else ''}")

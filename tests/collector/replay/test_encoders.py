@@ -114,6 +114,12 @@ def test_what_is_no_vector_is_told(attribute: str, said: str) -> None:
         encoder_at(f"{HERE}:{attribute}").queries(["a", "b"])
 
 
+def test_what_an_encoder_raises_is_one_line_with_its_place() -> None:
+    said = r"failing' failed on 2 texts: OSError: no model file \(.*letters\.py, line \d+\)$"
+    with pytest.raises(ReplayError, match=said):
+        encoder_at(f"{HERE}:failing").queries(["a", "b"])
+
+
 def test_an_endpoint_that_is_not_there_is_one_line() -> None:
     with pytest.raises(ReplayError, match="cannot be reached"):
         encoder_at("http://127.0.0.1:9/v1#model=m&dimension=3").queries(["a"])
