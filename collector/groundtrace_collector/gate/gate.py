@@ -18,6 +18,7 @@ from groundtrace_collector.gate.rewrite import CUT_SHORT, LEFT_OUT, canonicalise
 
 TRACE_ID_BYTES = 16
 SPAN_ID_BYTES = 8
+_NO_TRACE, _NO_SPAN = bytes(TRACE_ID_BYTES), bytes(SPAN_ID_BYTES)
 _NS_PER_DAY = 86_400 * 10**9
 _LOOKS_LIKE = (
     (b"{", "it looks like JSON: send Content-Type: application/json"),
@@ -146,8 +147,10 @@ def _count(request: Any, limits: Limits) -> tuple[int, Counter[str], bool]:
                 # One test for the many; what is the matter is looked at for the few only.
                 if (
                     earliest <= span.b <= latest
-                    and len(span.s) == SPAN_ID_BYTES
-                    and len(span.t) == TRACE_ID_BYTES
+                    and len(span_id := span.s) == SPAN_ID_BYTES
+                    and len(trace_id := span.t) == TRACE_ID_BYTES
+                    and span_id != _NO_SPAN
+                    and trace_id != _NO_TRACE
                     and len(span.a) <= most
                 ):
                     continue
@@ -159,10 +162,10 @@ def _count(request: Any, limits: Limits) -> tuple[int, Counter[str], bool]:
 
 
 def _fault(trace_id: bytes, span_id: bytes, start_ns: int, limits: Limits) -> str | None:
-    if len(trace_id) != TRACE_ID_BYTES:
-        return f"a trace id is {TRACE_ID_BYTES} bytes"
-    if len(span_id) != SPAN_ID_BYTES:
-        return f"a span id is {SPAN_ID_BYTES} bytes"
+    if len(trace_id) != TRACE_ID_BYTES or trace_id == _NO_TRACE:
+        return f"a trace id is {TRACE_ID_BYTES} bytes, not all zero"
+    if len(span_id) != SPAN_ID_BYTES or span_id == _NO_SPAN:
+        return f"a span id is {SPAN_ID_BYTES} bytes, not all zero"
     if start_ns < limits.earliest_ns:
         return "the span is older than the retention"
     if start_ns > limits.latest_ns:

@@ -42,7 +42,8 @@ def rewrite(
     """The request with nested values as JSON text, long values cut, and only the spans to ``keep``.
 
     Span and resource attributes may stay arrays of scalars; every other container becomes JSON text. A text
-    of more than ``attribute_bytes`` bytes is cut at a character and ends with a mark. Of more than
+    of more than ``attribute_bytes`` bytes, a name, key or status message too, is cut at a character and ends
+    with a mark. Of more than
     ``attribute_count`` attributes of a span, scope or resource the first are kept; the rest is counted there.
     """
     request = ExportTraceServiceRequest.FromString(body)
@@ -57,8 +58,12 @@ def rewrite(
             for span in scope_spans.spans:
                 pen.thin(span)
                 pen.rewrite(span, arrays=True)
+                pen.shorten(span, "name")
+                pen.shorten(span.status, "message")
                 for part in (*span.events, *span.links):
                     pen.rewrite(part, arrays=False)
+                for event in span.events:
+                    pen.shorten(event, "name")
     request.DiscardUnknownFields()
     return Rewritten(request.SerializeToString(), pen.cuts)
 
@@ -85,9 +90,17 @@ class _Pen:
             owner.dropped_attributes_count = min(owner.dropped_attributes_count + surplus, 0xFFFF_FFFF)
             self.cuts[LEFT_OUT] += surplus
 
+    def shorten(self, owner: Any, member: str) -> None:
+        """Cut a text that is longer than an attribute's may be."""
+        text = getattr(owner, member)
+        if (cut := self._shortened(text)) != text:
+            setattr(owner, member, cut)
+            self.cuts[CUT_SHORT] += 1
+
     def rewrite(self, owner: Any, *, arrays: bool) -> None:
         """Rewrite the attributes of a span, event, link, scope or resource."""
         for attribute in owner.attributes:
+            self.shorten(attribute, "key")
             value = attribute.value
             member = value.WhichOneof("value")
             if member in _CONTAINERS and not (arrays and _is_flat_array(value)):
@@ -102,10 +115,16 @@ class _Pen:
             is_cut, value.bytes_value = len(kept_bytes) < len(value.bytes_value), kept_bytes
         else:
             text = value.string_value if member == "string_value" else json_text(value)
-            kept = text.encode()[: self.attribute_bytes].decode(errors="ignore")
-            is_cut = kept != text
-            value.string_value = kept + CUT_MARK if is_cut else kept
-        self.cuts[CUT_SHORT] += is_cut
+            value.string_value = self._shortened(text)
+            is_cut = value.string_value != text
+        if is_cut:  # the value's own field bytes may be what is too much
+            self.cuts[CUT_SHORT] += 1
+
+    def _shortened(self, text: str) -> str:
+        if len(text) * 4 <= self.attribute_bytes:  # no character has more bytes
+            return text
+        kept = text.encode()[: self.attribute_bytes].decode(errors="ignore")
+        return text if kept == text else kept + CUT_MARK
 
 
 def _is_flat_array(value: AnyValue) -> bool:

@@ -40,6 +40,7 @@ def inflate(body: bytes, encoding: str, *, limit: int) -> bytes:
     come out, DecodeError when the body is damaged or cut short.
     """
     name = encoding.strip().lower()
+    name = "gzip" if name == "x-gzip" else name  # RFC 9110 has them mean the same
     if name in {"", "identity"}:
         return body
     if name not in ENCODINGS:

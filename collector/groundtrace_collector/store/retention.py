@@ -20,13 +20,18 @@ AGE_OF = {
 
 
 def keep_days(driver: Driver, days: int) -> None:
-    """Make every table drop its rows after ``days`` days, where it does not already."""
+    """Make every table keep its rows for ``days`` days, where it does not already.
+
+    Rows go by whole days, so with the day after: else the last hours of a day would be kept a day less, and what
+    the gate still takes be dropped as it is stored.
+    """
+    kept = days + 1
     rows = driver.query(statement(_PACKAGE, "table_engines"), {"tables": list(AGE_OF)})
     for row in rows:
-        if f"toIntervalDay({days})" in row["engine_full"]:
+        if f"toIntervalDay({kept})" in row["engine_full"]:
             continue
         name = row["name"]
         driver.command(
-            f"ALTER TABLE {name} MODIFY TTL {AGE_OF[name]} + INTERVAL {days:d} DAY "
+            f"ALTER TABLE {name} MODIFY TTL {AGE_OF[name]} + INTERVAL {kept:d} DAY "
             "SETTINGS materialize_ttl_after_modify = 0"
         )

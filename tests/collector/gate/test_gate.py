@@ -16,7 +16,7 @@ from groundtrace_collector.errors import DecodeError, TooLargeError
 from groundtrace_collector.gate.frame import varint
 from groundtrace_collector.gate.gate import Limits, check
 from groundtrace_collector.gate.items import check_json_items
-from tests.collector.otlp import new_trace_id, otlp_request
+from tests.collector.otlp import any_value, new_trace_id, otlp_request
 
 NOW_NS = time.time_ns()
 LIMITS = Limits.at(NOW_NS, retention_days=30, attribute_bytes=1_000, attribute_count=20, request_items=1_000)
@@ -73,8 +73,14 @@ def test_arrays_on_events_become_json_text() -> None:
 @pytest.mark.parametrize(
     ("span", "reason"),
     [
-        pytest.param({"trace_id": "ab"}, "1 refused: a trace id is 16 bytes", id="trace-id"),
-        pytest.param({"span_id": "abcd"}, "1 refused: a span id is 8 bytes", id="span-id"),
+        pytest.param({"trace_id": "ab"}, "1 refused: a trace id is 16 bytes, not all zero", id="trace-id"),
+        pytest.param({"span_id": "abcd"}, "1 refused: a span id is 8 bytes, not all zero", id="span-id"),
+        pytest.param(
+            {"trace_id": "0" * 32}, "1 refused: a trace id is 16 bytes, not all zero", id="zero-trace-id"
+        ),
+        pytest.param(
+            {"span_id": "0" * 16}, "1 refused: a span id is 8 bytes, not all zero", id="zero-span-id"
+        ),
         pytest.param(
             {"start_ns": NOW_NS - 31 * DAY_NS}, "1 refused: the span is older than the retention", id="old"
         ),
@@ -111,6 +117,32 @@ def test_a_cut_value_is_counted_and_its_sender_told() -> None:
     assert (checked.spans, checked.refused) == (2, 0)
     assert checked.cuts == {"the value was too long and is cut": 4}
     assert checked.reason == "4 attribute values of more than 1000 bytes were cut"
+
+
+@pytest.mark.parametrize("value", ["x" * 1_000, b"x" * 1_000, "ü" * 500], ids=["text", "bytes", "umlauts"])
+def test_a_value_as_long_as_may_be_is_kept_without_a_warning(value: str | bytes) -> None:
+    span = {"trace_id": new_trace_id(), "start_ns": NOW_NS, "attributes": {"a": value}}
+    checked = check(otlp_request([span]), LIMITS)
+
+    assert (checked.cuts, checked.reason) == ({}, "")
+    assert attributes_after(value) == any_value(value)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param({"name": "x" * 2_000}, id="name"),
+        pytest.param({"status_message": "x" * 2_000}, id="status-message"),
+        pytest.param({"attributes": {"x" * 2_000: 1}}, id="attribute-key"),
+        pytest.param({"events": [{"name": "x" * 2_000}]}, id="event-name"),
+    ],
+)
+def test_a_name_is_cut_like_a_value(more: dict[str, Any]) -> None:
+    checked = check(otlp_request([{"trace_id": new_trace_id(), "start_ns": NOW_NS, **more}]), LIMITS)
+
+    assert checked.cuts == {"the value was too long and is cut": 1}
+    assert b"x" * 1_000 + "…".encode() in checked.body
+    assert b"x" * 1_001 not in checked.body
 
 
 @pytest.mark.parametrize("owner", ["span", "resource", "scope"])

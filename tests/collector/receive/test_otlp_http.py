@@ -61,6 +61,7 @@ def raw_deflate(body: bytes) -> bytes:
     ("encoding", "encode"),
     [
         pytest.param("gzip", gzip.compress, id="gzip"),
+        pytest.param("X-Gzip", gzip.compress, id="x-gzip"),
         pytest.param(
             "gzip", lambda body: gzip.compress(body[:5]) + gzip.compress(body[5:]), id="gzip-members"
         ),

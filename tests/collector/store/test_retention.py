@@ -1,8 +1,11 @@
 """How long rows are kept follows the setting, on a new store and on one that had another."""
 
+import time
+
 from groundtrace_collector.store.retention import AGE_OF, keep_days
 from groundtrace_collector.store.store import Store
-from tests.collector.conftest import RETENTION_DAYS
+from tests.collector.conftest import RETENTION_DAYS, Send
+from tests.collector.otlp import new_trace_id
 
 
 async def _kept(store: Store) -> dict[str, str]:
@@ -15,10 +18,20 @@ async def _kept(store: Store) -> dict[str, str]:
 
 
 async def test_each_table_that_grows_with_traffic_drops_its_rows_after_the_days_set(store: Store) -> None:
-    assert await _kept(store) == dict.fromkeys(AGE_OF, f"toIntervalDay({RETENTION_DAYS})")
+    assert await _kept(store) == dict.fromkeys(AGE_OF, f"toIntervalDay({RETENTION_DAYS + 1})")
+
+
+async def test_a_span_as_old_as_the_gate_takes_is_kept(send: Send, store: Store) -> None:
+    await store.ingest.run(lambda driver: keep_days(driver, 30))  # the days of the collector's gate
+
+    await send([{"trace_id": new_trace_id(), "start_ns": time.time_ns() - (30 * 86_400 - 60) * 10**9}])
+    await store.command("OPTIMIZE TABLE otel_traces FINAL")
+
+    assert await store.query("SELECT count() AS n FROM otel_traces") == [{"n": 1}]
+    assert await store.query("SELECT count() AS n FROM traces FINAL") == [{"n": 1}]
 
 
 async def test_another_retention_reaches_every_table_of_a_store_that_exists(store: Store) -> None:
     await store.ingest.run(lambda driver: keep_days(driver, 7))
 
-    assert await _kept(store) == dict.fromkeys(AGE_OF, "toIntervalDay(7)")
+    assert await _kept(store) == dict.fromkeys(AGE_OF, "toIntervalDay(8)")

@@ -62,6 +62,14 @@ async def test_a_late_root_takes_over_from_an_orphan(send: Send, collector: Coll
     assert await settled(collector, trace_id, *columns) == ("root", True, False, 2)
 
 
+async def test_a_parent_of_zeros_is_none(send: Send, collector: Collector, now_ns: int) -> None:
+    trace_id = new_trace_id()
+
+    await send([{"trace_id": trace_id, "parent_span_id": "00" * 8, "name": "root", "start_ns": now_ns}])
+
+    assert await settled(collector, trace_id, "Name", "HasRoot", "Incomplete") == ("root", True, False)
+
+
 async def test_a_root_that_comes_days_later_leaves_one_row(
     send: Send, collector: Collector, now_ns: int
 ) -> None:

@@ -153,7 +153,7 @@ PARTITION BY toDate(Timestamp)
 -- trace is read from a granule or two of the commits that its row names. Merging parts is then putting one behind
 -- the other, where a key of time or of trace alone would have rows of all parts take turns, at twice the cost.
 ORDER BY (Seq, TraceId, Timestamp)
-TTL toDate(Timestamp) + INTERVAL 30 DAY
+TTL toDate(Timestamp) + INTERVAL 31 DAY
 -- A commit's part is one file: a file a column made some 300 of each, which took a fifth of the time of a large one.
 -- Rows are merged whole: column by column costs a third more here. Ten parts are merged where ClickHouse would merge
 -- five: a span is then rewritten twice on its way into a million, not three times.
@@ -183,7 +183,7 @@ CREATE TABLE IF NOT EXISTS retrieved_documents
 ENGINE = MergeTree
 PARTITION BY toDate(Timestamp)
 ORDER BY (Seq, TraceId, SpanId, Stage, Rank)
-TTL toDate(Timestamp) + INTERVAL 30 DAY
+TTL toDate(Timestamp) + INTERVAL 31 DAY
 SETTINGS ttl_only_drop_parts = 1, merge_selector_base = 10, non_replicated_deduplication_window = 1000, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 10,
     cleanup_delay_period = 5, max_cleanup_delay_period = 10, cleanup_delay_period_random_add = 0;
 
@@ -387,7 +387,7 @@ CREATE TABLE IF NOT EXISTS traces
 ENGINE = ReplacingMergeTree(Version)
 PARTITION BY toDate(StartedAt)
 ORDER BY (TraceKey, Project)
-TTL toDate(StartedAt) + INTERVAL 30 DAY
+TTL toDate(StartedAt) + INTERVAL 31 DAY
 SETTINGS index_granularity = 1024, ttl_only_drop_parts = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 10,
     cleanup_delay_period = 5, max_cleanup_delay_period = 10, cleanup_delay_period_random_add = 0;
 
@@ -432,7 +432,7 @@ CREATE TABLE IF NOT EXISTS scores
 ENGINE = ReplacingMergeTree(Seq)
 PARTITION BY toDate(CreatedAt)
 ORDER BY (Project, Name, TraceId, SpanId, Source, Evaluator, EvaluatorVersion)
-TTL toDate(CreatedAt) + INTERVAL 30 DAY
+TTL toDate(CreatedAt) + INTERVAL 31 DAY
 SETTINGS ttl_only_drop_parts = 1, fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1,
     old_parts_lifetime = 10, cleanup_delay_period = 5, max_cleanup_delay_period = 10, cleanup_delay_period_random_add = 0;
 
@@ -472,7 +472,7 @@ CREATE TABLE IF NOT EXISTS feedback
 ENGINE = ReplacingMergeTree(Seq)
 PARTITION BY toDate(CreatedAt)
 ORDER BY (Project, Name, TraceId)
-TTL toDate(CreatedAt) + INTERVAL 30 DAY
+TTL toDate(CreatedAt) + INTERVAL 31 DAY
 SETTINGS ttl_only_drop_parts = 1, fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1,
     old_parts_lifetime = 10, cleanup_delay_period = 5, max_cleanup_delay_period = 10, cleanup_delay_period_random_add = 0;
 
@@ -512,7 +512,7 @@ CREATE TABLE IF NOT EXISTS ledger
 ENGINE = ReplacingMergeTree(Seq)
 PARTITION BY toDate(CreatedAt)
 ORDER BY (Evaluator, EvaluatorVersion, TraceId, SpanId, InputHash)
-TTL toDate(CreatedAt) + INTERVAL 30 DAY
+TTL toDate(CreatedAt) + INTERVAL 31 DAY
 SETTINGS ttl_only_drop_parts = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 10,
     cleanup_delay_period = 5, max_cleanup_delay_period = 10, cleanup_delay_period_random_add = 0;
 
@@ -557,7 +557,8 @@ SELECT
     fromUnixTimestamp64Nano(toInt64(least(s.b, 9223372036854775807))) AS Timestamp,
     lower(hex(s.t)) AS TraceId,
     lower(hex(s.s)) AS SpanId,
-    lower(hex(s.p)) AS ParentSpanId,
+    -- Zeros are no id: some senders write them for the parent that a root has not.
+    if(s.p = unhex('0000000000000000'), '', lower(hex(s.p))) AS ParentSpanId,
     s.w AS TraceState,
     s.n AS SpanName,
     ['Unspecified', 'Internal', 'Server', 'Client', 'Producer', 'Consumer'][greatest(s.k + 1, 0)] AS SpanKind,

@@ -10,6 +10,6 @@ CREATE TABLE IF NOT EXISTS job_spending
 )
 ENGINE = ReplacingMergeTree(Seq)
 ORDER BY (Job, Day, CallId)
-TTL Day + INTERVAL 30 DAY
+TTL Day + INTERVAL 31 DAY
 SETTINGS min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 10,
     cleanup_delay_period = 5, max_cleanup_delay_period = 10, cleanup_delay_period_random_add = 0;
