@@ -9,6 +9,7 @@ the checked tree.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import pairwise
@@ -22,7 +23,7 @@ from sqlglot.parsers.clickhouse import ClickHouseParser
 from sqlglot.tokenizer_core import Token, TokenType
 
 from groundtrace_collector.errors import ApiError
-from groundtrace_collector.query.sql_functions import ANY_CASE, FUNCTIONS
+from groundtrace_collector.query.sql_functions import ANY_CASE, FUNCTIONS, TAKING_A_FUNCTION
 
 # Tables a user may read. Rows that are replaced are read with FINAL; spans can be stored twice when a
 # client retries, so they are taken once. Digests are text, not the bytes of a FixedString.
@@ -157,14 +158,37 @@ def _check_node(node: exp.Expr) -> None:
     for clause, name in _REFUSED_CLAUSES.items():
         if node.args.get(clause):
             raise _refuse(f"{name} is not taken here", node)
-    if isinstance(node, exp.Func) and node.name.upper() in _KEYWORDS_BEFORE_PARENTHESIS:
-        raise _refuse(f"the function {node.name} is not taken here", node)
-    if isinstance(node, exp.In):
-        _check_in(node)
-    if isinstance(node, exp.Table):
-        _check_table(node)
-    if isinstance(node, exp.Join) and node.args.get("kind") == "ARRAY":
-        raise _refuse("ARRAY JOIN is not taken here; use arrayJoin(…)", node)
+    for kind, check in _CHECKS:
+        if isinstance(node, kind):
+            check(node)
+
+
+def _check_function(call: exp.Func) -> None:
+    """Refuse what a higher-order function would call by its bare name: ``arrayMap(file, ['/etc/passwd'])``."""
+    if call.name.upper() in _KEYWORDS_BEFORE_PARENTHESIS:
+        raise _refuse(f"the function {call.name} is not taken here", call)
+    if call.name not in TAKING_A_FUNCTION or len(call.expressions) < 2:
+        return
+    function = call.expressions[0].unnest()
+    is_name = isinstance(function, exp.Column) and not function.table and _is_taken(function.name)
+    if not isinstance(function, exp.Lambda) and not is_name:
+        raise _refuse(f"{call.name} takes a function such as x -> x + 1 before its other arguments", call)
+
+
+def _check_type(cast: exp.CastToStrType) -> None:
+    """Hold the type of ``CAST(x, 'T')`` to what ``CAST(x AS T)`` takes: no state of an aggregate out of a text."""
+    name = cast.args["to"]
+    try:
+        written = exp.DataType.build(name.name, dialect=_AsWritten) if isinstance(name, exp.Literal) else None
+    except (SqlglotError, ValueError):
+        written = None
+    if written is None:
+        raise _refuse("CAST takes a type that is known, as text in quotes or after AS", cast)
+    _check_words(written.sql(_AsWritten, identify=True))
+
+
+def _is_taken(name: str) -> bool:
+    return name in FUNCTIONS or name.lower() in ANY_CASE
 
 
 def _check_in(node: exp.In) -> None:
@@ -188,6 +212,23 @@ def _check_table(table: exp.Table) -> None:
         raise _refuse("table functions are not taken here", table)
     if table.args.get("db") or table.args.get("catalog"):
         raise _refuse(f"a table here is a plain name, got {table.sql('clickhouse')}", table)
+
+
+def _check_source(source: exp.From | exp.Join) -> None:
+    if source.args.get("kind") == "ARRAY":
+        raise _refuse("ARRAY JOIN is not taken here; use arrayJoin(…)", source)
+    if not isinstance(source.this, exp.Table | exp.Subquery):
+        raise _refuse("a table here is a plain name or a SELECT in parentheses", source)
+
+
+_CHECKS: tuple[tuple[type[exp.Expr], Callable[[Any], None]], ...] = (
+    (exp.Func, _check_function),
+    (exp.CastToStrType, _check_type),
+    (exp.In, _check_in),
+    (exp.Table, _check_table),
+    (exp.From, _check_source),
+    (exp.Join, _check_source),
+)
 
 
 def _check_column(column: exp.Column) -> None:
@@ -265,9 +306,4 @@ def _may_precede_parenthesis(token: Token) -> bool:
     if token.token_type == TokenType.IDENTIFIER:  # quoted, and the engine calls `file`('x') all the same
         return False
     is_word = token.text[:1].isalpha() and token.token_type != TokenType.STRING
-    return (
-        not is_word
-        or token.text in FUNCTIONS
-        or token.text.lower() in ANY_CASE
-        or token.text in _KEYWORDS_BEFORE_PARENTHESIS
-    )
+    return not is_word or _is_taken(token.text) or token.text in _KEYWORDS_BEFORE_PARENTHESIS

@@ -51,6 +51,14 @@ countEqual has hasAll hasAny hasSubstr indexOf map mapContains mapContainsKey ma
 mapApply tuple tupleElement untuple cosineDistance L2Distance dotProduct
 """
 _HASHES = "cityHash64 sipHash64 xxHash64 xxHash32 MD5 SHA256 halfMD5"
+# Those that take a function first: a lambda, or (seen on 26.9) the bare name of any function there is.
+TAKING_A_FUNCTION: frozenset[str] = frozenset(
+    """
+    arrayAll arrayAvg arrayCompact arrayCount arrayCumSum arrayDifference arrayExists arrayFilter arrayFirst
+    arrayFirstIndex arrayLast arrayLastIndex arrayMap arrayMax arrayMin arrayProduct arrayReverseSort arraySort
+    arraySum mapApply mapFilter
+    """.split()  # noqa: SIM905 - reads as words
+)
 # A type with parameters reads like a call in rendered SQL: CAST(x AS DateTime64(3)).
 _TYPES = "Array DateTime64 Decimal Decimal32 Decimal64 FixedString LowCardinality Map Nullable Tuple"
 

@@ -8,6 +8,7 @@ import pytest
 from groundtrace_collector.datasets.row import Row
 from groundtrace_collector.datasets.shelf import Shelf
 from groundtrace_collector.errors import ApiError, StoreError
+from groundtrace_collector.query.sql_functions import FUNCTIONS, TAKING_A_FUNCTION
 from groundtrace_collector.query.user_sql import run_user_sql
 from groundtrace_collector.store.store import Store
 from tests.collector.conftest import Send
@@ -150,3 +151,17 @@ async def test_the_handle_itself_writes_nothing(store: Store) -> None:
     for text in ("DROP TABLE traces", "INSERT INTO scores (Name) VALUES ('x')", "SET readonly = 0"):
         with pytest.raises(StoreError):
             await store.user_sql.run(lambda driver, text=text: driver.command(text))  # type: ignore[misc]
+
+
+async def test_no_other_function_calls_one_by_its_bare_name(store: Store) -> None:
+    # The engine would call `identity` for those that take a function; for the rest it is no column's name.
+    called = set()
+    for name in FUNCTIONS:
+        try:
+            await store.query(f"SELECT {name}(identity, [1])")
+            called.add(name)
+        except StoreError as error:
+            if "UNKNOWN_IDENTIFIER" not in str(error) and "UNKNOWN_FUNCTION" not in str(error):
+                called.add(name)
+
+    assert called <= TAKING_A_FUNCTION

@@ -49,6 +49,8 @@ def test_every_table_read_is_filtered_to_the_project(text: str) -> None:
         "SELECT length(RetrievedIds), date_trunc('hour', StartedAt), any(Query), trim(Answer) FROM traces GROUP BY ALL",
         "SELECT ceil(DurationNs / 1e9), floor(CostUsd), initcap(Service) FROM traces",
         "SELECT COUNT(*), SUM(DurationNs), Avg(SpanCount), MAX(Query), COALESCE(CostUsd, 0), NOW() FROM traces",
+        "SELECT arrayMap(toString, SpanNs), arraySort((id, ns) -> ns, SpanKinds, SpanNs), arraySum(SpanNs) FROM traces",
+        "SELECT CAST(StartedAt, 'DateTime64(3)'), CAST(Metadata, 'Map(String, String)') FROM traces",
         "SELECT CASE WHEN Incomplete THEN 'late' ELSE 'whole' END FROM traces -- a comment",
     ],
 )
@@ -91,6 +93,10 @@ def test_a_text_in_the_sql_cannot_end_its_quotes() -> None:
         pytest.param("SELECT sleep(1)", "the function sleep is not taken", id="function"),
         pytest.param("SELECT * FROM nothing", "there is no table 'nothing'; there are traces", id="table"),
         pytest.param("DROP TABLE traces", "only a SELECT is taken, got DROP", id="statement"),
+        pytest.param(
+            "SELECT arrayMap(file, ['x'])", "arrayMap takes a function such as x ->", id="function's name"
+        ),
+        pytest.param("SELECT CAST(1, 'Foo')", "CAST takes a type that is known", id="type"),
         pytest.param("SELECT 1; SELECT 2", "exactly one SELECT is taken, got 2", id="two"),
         pytest.param("", "exactly one SELECT is taken, got 0", id="empty"),
         pytest.param("SELECT * FROM traces PREWHERE 1", "use WHERE", id="prewhere"),
