@@ -29,7 +29,7 @@ class CollectorConfig(BaseModel):
 
     store: str = Field(description="chdb:///absolute/path, or clickhouse://host:8123/database.")
     data_dir: Path = Field(description="Folder of segments and quarantine; chDB's own folder where embedded.")
-    host: str = Field("127.0.0.1", description="Address that HTTP and gRPC listen on.")
+    host: str = Field("127.0.0.1", min_length=1, description="Address that HTTP and gRPC listen on.")
     port: int = Field(
         4318, ge=0, le=65535, description="Port of pages, API and OTLP/HTTP; 0 takes a free one."
     )

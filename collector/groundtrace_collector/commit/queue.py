@@ -119,11 +119,15 @@ class CommitQueue:
         """Bytes of the requests that are not in a segment yet."""
         return self._waiting_bytes
 
-    def check_room(self, body_bytes: int) -> None:
-        """Raise UnavailableError when ``body_bytes`` more may not wait: nothing has been read yet."""
+    def check_room(self, body_bytes: int, *, held: int = 0) -> None:
+        """Raise UnavailableError when ``body_bytes`` more may not wait; ``held`` of the same body are read already.
+
+        A body alone always may: one larger than all the room would be told to come again for ever.
+        """
         if self._closing:
             raise UnavailableError("the collector is stopping")
-        if self._waiting_bytes + self._read_bytes + body_bytes > self._config.waiting_bytes:
+        others = self._waiting_bytes + self._read_bytes - held
+        if others and others + held + body_bytes > self._config.waiting_bytes:
             raise UnavailableError("too much is waiting to be stored")
 
     @contextlib.contextmanager
@@ -133,7 +137,7 @@ class CommitQueue:
 
         def count(size: int) -> None:
             nonlocal held
-            self.check_room(size)
+            self.check_room(size, held=held)
             held += size
             self._read_bytes += size
 

@@ -298,9 +298,30 @@ async def test_while_the_store_is_away_requests_wait_and_then_get_503(
 
 async def test_more_than_may_wait_is_refused_at_once(config: CollectorConfig, store: Store) -> None:
     queue = CommitQueue(config.model_copy(update={"waiting_bytes": 10}), store)
+    first = asyncio.create_task(queue.submit(request(new_trace_id())))
+    await asyncio.sleep(0)
 
     with pytest.raises(UnavailableError, match="too much is waiting"):
         await queue.submit(request(new_trace_id()))
+    await queue.close()
+    with pytest.raises(UnavailableError):
+        await first
+
+
+async def test_a_body_larger_than_all_the_room_is_taken_when_it_is_alone(
+    config: CollectorConfig, store: Store
+) -> None:
+    queue = CommitQueue(config.model_copy(update={"waiting_bytes": 1 << 20}), store)
+    queue.start()
+    await queue.ready.wait()
+
+    with queue.reading() as count_read:
+        for _ in range(3):
+            count_read(1 << 20)
+    body = otlp_request([{"trace_id": new_trace_id(), "attributes": {"key": "x" * (2 << 20)}}])
+    await queue.submit(CheckedRequest(body=body, spans=1))
+
+    assert await count(store) == 1
     await queue.close()
 
 
