@@ -71,15 +71,21 @@ def compare_paired(metric: Metric, sums: Sequence[Any], *, watched: bool) -> Com
         measured = paired_means(n, total, squares, watched=watched, unit=metric.unit)
         measured = measured.within(metric.least, metric.most)
         return Comparison(metric=metric, base=neither, candidate=neither, difference=measured, paired=True)
-    between = paired_rates if metric.form is Form.RATE else paired_units if metric.unit else paired_means
+    higher, lower = int(sums[7]), int(sums[8])
+    if metric.form is Form.RATE:
+        difference = paired_rates(n, total, squares, watched=watched)
+    elif metric.unit:
+        difference = paired_units(n, total, squares, moving=higher + lower, watched=watched)
+    else:
+        difference = paired_means(n, total, squares, watched=watched)
     return Comparison(
         metric=metric,
         base=value_of(metric, (n, base, base_squares)),
         candidate=value_of(metric, (n, candidate, candidate_squares)),
-        difference=between(n, total, squares, watched=watched).within(-metric.width, metric.width),
+        difference=difference.within(-metric.width, metric.width),
         paired=True,
-        higher=int(sums[7]),
-        lower=int(sums[8]),
+        higher=higher,
+        lower=lower,
     )
 
 
@@ -126,7 +132,7 @@ def _as_json(each: Comparison, p_value: float | None) -> dict[str, Any]:
         "wins": wins,
         "losses": losses,
         "ties": ties,
-        "detectable": each.difference.detectable if each.metric.direction else None,
+        "detectable": each.difference.detectable if each.metric.direction and each.sufficient else None,
         "p_value": p_value,
         "verdict": verdict(each, p_value),
     }

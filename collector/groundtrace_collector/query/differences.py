@@ -19,7 +19,16 @@ from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
-from groundtrace_collector.query.intervals import Law, Quantile, Sums, Value, nothing, student, wilson
+from groundtrace_collector.query.intervals import (
+    MIN_MOVING,
+    Law,
+    Quantile,
+    Sums,
+    Value,
+    nothing,
+    student,
+    wilson,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,18 +59,24 @@ class Difference:
 
 
 def mean_difference(base: Sums, candidate: Sums, *, watched: bool) -> Difference:
-    """Of two independent means or ratios: Welch's t over clusters."""
+    """Of two independent means or ratios: Welch's t over clusters, or MOVER on their own intervals (`Sums.few`)."""
     n = base.n + candidate.n
     if base.mean is None or candidate.mean is None:
         return Difference(value=nothing(n), p_value=None)
     value = candidate.mean - base.mean
     if base.variance is None or candidate.variance is None:
         return Difference(value=Value(value=value, low=None, high=None, n=n), p_value=None)
+    clusters = base.clusters + candidate.clusters
+    if base.few or candidate.few:
+        law = Law(df=clusters - 2, watched=clusters if watched else None)
+        error = math.sqrt(base.variance + candidate.variance)
+        found = _moved(base, candidate, base.bounds, candidate.bounds, law)
+        return replace(found, detectable=detectable(error, law))
     variance = base.variance + candidate.variance
     parts = base.variance**2 / (base.clusters - 1) + candidate.variance**2 / (candidate.clusters - 1)
     law = Law(
         df=variance**2 / parts if parts else math.inf,
-        watched=base.clusters + candidate.clusters if watched else None,
+        watched=clusters if watched else None,
     )
     return symmetric(value, value, variance, n, law)
 
@@ -77,14 +92,20 @@ def paired_means(n: int, total: float, squares: float, *, watched: bool, unit: b
     if sums.mean is None or sums.variance is None:
         return Difference(value=Value(value=sums.mean, low=None, high=None, n=n), p_value=None)
     law = Law(df=n - 1, watched=n if watched else None)
-    return symmetric(sums.mean, sums.mean, sums.variance, n, law)
+    found = symmetric(sums.mean, sums.mean, sums.variance, n, law)
+    low, high = sums.bounds(law.critical())
+    return replace(found, value=Value(value=sums.mean, low=low, high=high, n=n))
 
 
-def paired_units(n: int, total: float, squares: float, *, watched: bool) -> Difference:
-    """Of pairs of means in [0, 1]: Student's t; where all differ by the same, the interval that rates have."""
+def paired_units(n: int, total: float, squares: float, *, moving: int, watched: bool) -> Difference:
+    """Of pairs of means in [0, 1]: Student's t; where few differ, or all by the same, the interval that rates have.
+
+    ``moving`` is how many pairs differ.
+    """
     found = paired_means(n, total, squares, watched=watched)
     no_spread = found.p_value is not None and found.value.low == found.value.high
-    return paired_rates(n, total, squares, watched=watched) if no_spread else found
+    few = moving < MIN_MOVING or no_spread
+    return paired_rates(n, total, squares, watched=watched) if few else found
 
 
 def paired_rates(n: int, total: float, squares: float, *, watched: bool) -> Difference:
@@ -150,16 +171,34 @@ def newcombe(base: Sums, candidate: Sums, *, watched: bool) -> Difference:
     clusters = base.clusters + candidate.clusters
     law = Law(df=math.inf if clusters == n else max(1, clusters - 2), watched=clusters if watched else None)
     rates, sizes = (base.mean, candidate.mean), (base.effective_n, candidate.effective_n)
+    found = _moved(
+        base,
+        candidate,
+        lambda z: wilson(rates[0], sizes[0], z),
+        lambda z: wilson(rates[1], sizes[1], z),
+        law,
+    )
+    return replace(found, detectable=detectable_rates(rates[0], *sizes, law))
+
+
+def _moved(
+    base: Sums,
+    candidate: Sums,
+    around_base: Callable[[float], Bounds],
+    around_candidate: Callable[[float], Bounds],
+    law: Law,
+) -> Difference:
+    """MOVER on the intervals that the sides have at a critical value."""
+    means = base.mean or 0.0, candidate.mean or 0.0
 
     def bounds(z: float) -> Bounds:
-        return mover(rates[0], wilson(rates[0], sizes[0], z), rates[1], wilson(rates[1], sizes[1], z))
+        return mover(means[0], around_base(z), means[1], around_candidate(z))
 
     low, high = bounds(law.critical())
-    value = rates[1] - rates[0]
+    value = means[1] - means[0]
     return Difference(
-        value=Value(value=value, low=low, high=high, n=n),
+        value=Value(value=value, low=low, high=high, n=base.n + candidate.n),
         p_value=law.p_value(_crossing(value, bounds)),
-        detectable=detectable_rates(rates[0], *sizes, law),
     )
 
 

@@ -42,6 +42,10 @@ TUNED_TO = 500
 """The number of observations at which the confidence sequence is narrowest; fixed before any data."""
 
 
+MIN_MOVING = 10
+"""Observations that must differ from the rest for their spread to say how far a mean may be off."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Value:
     """An estimate with its interval; what is undefined is None, and ``n`` always stands."""
@@ -162,20 +166,46 @@ class Sums:
     def variance(self) -> float | None:
         """Of the mean, by linearisation; None below two clusters.
 
-        Equal observations show no spread, which is not to have none: 0 of 20 failed, too. Those in [0, 1] then
-        have the spread that Wilson's interval of a rate implies, which no others of that mean exceed.
+        Of few that differ it is at least what Wilson's interval implies.
         """
         mean = self.mean
         if mean is None or self.clusters < 2:
             return None
+        shown = self.clusters / (self.clusters - 1) * self._residual / self.weight**2
+        if not self.few:
+            return shown
+        low, high = wilson(mean, self.clusters, Z)
+        return max(shown, (max(mean - low, high - mean) / Z) ** 2)
+
+    @property
+    def few(self) -> bool:
+        """Whether the observations are in [0, 1] and too few differ from the rest to show their spread.
+
+        Of 60 none failed, or one, and of 60 others it may be five. How many clusters are not all 0, or not all 1,
+        is the square of their sum over the sum of their squares (Kish, Survey Sampling, 1965, section 8.2).
+        """
+        if not self.unit or self.mean is None or not 0 <= self.mean <= 1:
+            return False
+        above = self.total, self.squares
+        below = self.weight - self.total, self.weight_squares - 2 * self.products + self.squares
+        moving = min(total**2 / squares if squares > 0 else 0.0 for total, squares in (above, below))
+        return moving < MIN_MOVING or not self._residual
+
+    def bounds(self, z: float) -> tuple[float, float]:
+        """So many standard errors to either side of the mean; of few that differ Wilson's, over the clusters."""
+        mean, variance = self.mean or 0.0, self.variance or 0.0
+        if self.few:
+            return wilson(mean, self.clusters, z)
+        reach = z * math.sqrt(variance) if variance else 0.0
+        return mean - reach, mean + reach
+
+    @property
+    def _residual(self) -> float:
+        mean = self.mean or 0.0
         parts = (self.squares, -2 * mean * self.products, mean * mean * self.weight_squares)
         residual = sum(parts)
-        if residual <= 1e-12 * max(abs(part) for part in parts):  # what is left of equal numbers is rounding
-            residual = 0.0
-            if self.unit:
-                low, high = wilson(mean, self.clusters, Z)
-                return (max(mean - low, high - mean) / Z) ** 2
-        return self.clusters / (self.clusters - 1) * residual / self.weight**2
+        # What is left of equal numbers is rounding.
+        return 0.0 if residual <= 1e-12 * max(abs(part) for part in parts) else residual
 
     @property
     def effective_n(self) -> float:
@@ -192,14 +222,13 @@ class Sums:
 
 
 def mean_value(sums: Sums) -> Value:
-    """A mean or a ratio with Student's t interval."""
-    mean, variance = sums.mean, sums.variance
-    if mean is None:
+    """A mean or a ratio with Student's t interval, or Wilson's (`Sums.few`)."""
+    if sums.mean is None:
         return nothing(sums.n)
-    if variance is None:
-        return Value(value=mean, low=None, high=None, n=sums.n)
-    reach = Law(df=sums.clusters - 1).critical() * math.sqrt(variance)
-    return Value(value=mean, low=mean - reach, high=mean + reach, n=sums.n)
+    if sums.clusters < 2:
+        return Value(value=sums.mean, low=None, high=None, n=sums.n)
+    low, high = sums.bounds(Law(df=sums.clusters - 1).critical())
+    return Value(value=sums.mean, low=low, high=high, n=sums.n)
 
 
 def rate_value(sums: Sums) -> Value:

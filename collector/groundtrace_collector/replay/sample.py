@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 import numpy as np
 
 from groundtrace_collector.query.differences import paired_rates
-from groundtrace_collector.query.intervals import ALPHA, Law, wilson
+from groundtrace_collector.query.intervals import ALPHA, MIN_MOVING, Law, wilson
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 DRAWS: Final = 5_000
 CLOSED_FORM_FROM: Final = 2_000
 """Clusters from which on the closed form serves (DESIGN section 3)."""
-MIN_MOVING: Final = 10
 _AT_ONCE: Final = 500
 _NORMAL = NormalDist()
 

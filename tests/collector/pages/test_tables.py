@@ -36,7 +36,7 @@ async def test_cohorts_show_value_interval_and_n(client: httpx.AsyncClient) -> N
     html = (await client.get("/cohorts", params=asked)).text
 
     rows = {row[0]: row[1:] for row in table_rows(html, "content")}
-    assert rows["minilm@1"] == ["25", "0.260 0.245 to 0.275 · n 25", "1.000 1.000 to 1.000 · n 25"]
+    assert rows["minilm@1"] == ["25", "0.260 0.245 to 0.275 · n 25", "1.000 0.854 to 1.000 · n 25"]
     assert rows["minilm@2"][1].startswith("0.860 ")
 
 
@@ -156,7 +156,7 @@ async def test_a_comparison_without_a_difference_says_what_it_could_have_seen(
         r"0.0 pp no difference −\d+\.\d pp to \+\d+\.\d pp 0.0 % → 0.0 % · 25 pairs tied 25 detects \d+\.\d pp or more",  # noqa: RUF001 - a minus sign
         whole[1],
     )
-    assert whole[2] == "0.000 0.000 to 0.000 25 pairs"
+    assert whole[2] == "0.000 0.000 to 0.602 25 pairs"
     assert "“mix”" not in html
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from groundtrace_collector.query.comparison import compare_paired, compare_sides
+from groundtrace_collector.query.comparison import compare_paired, compare_sides, judge
 from groundtrace_collector.query.differences import (
     detectable,
     detectable_rates,
@@ -37,6 +38,7 @@ from groundtrace_collector.query.intervals import (
 )
 from groundtrace_collector.query.metrics import metric
 from groundtrace_collector.query.sums import value_of
+from tests.collector.query.samples import pair_row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -174,14 +176,8 @@ SCORE = metric("score:groundedness")
 def test_scores_that_are_all_equal_may_still_differ_in_the_traffic_to_come(score: float, n: int) -> None:
     found = value_of(SCORE, (n, score * n, score**2 * n))
 
-    low, high = wilson(score, n, Z)
     assert (found.value, found.n) == (score, n)
-    if score in (0.0, 1.0):
-        assert (found.low, found.high) == pytest.approx((low, high), abs=0.01)
-    else:
-        assert found.low is not None
-        assert found.high is not None
-        assert found.low <= low < high <= found.high
+    assert (found.low, found.high) == pytest.approx(wilson(score, n, student(Z, n - 1)))
 
 
 def test_pairs_that_all_tie_are_no_proof_of_no_difference() -> None:
@@ -207,14 +203,15 @@ def test_a_side_that_is_always_right_does_not_hide_what_the_other_lost() -> None
     assert found.low is not None
     assert found.high is not None
     seen = stats.ttest_1samp(candidate_scores - 1, 0).confidence_interval()
-    assert found.low < seen.low < seen.high < found.high < 0
+    assert found.low == pytest.approx(seen.low, rel=0.01)  # the base cannot be better than it is
+    assert seen.high < found.high < 0
 
 
 def test_neighbours_that_never_changed_may_still_change() -> None:
     found = compare_paired(metric("churn@5"), (30, 0, 0, 0, 0, 0.0, 0.0, 0, 0), watched=False).difference
 
     assert (found.value.value, found.value.low) == (0.0, 0.0)
-    assert found.value.high == pytest.approx(wilson(0.0, 30, Z)[1], abs=0.01)
+    assert found.value.high == pytest.approx(wilson(0.0, 30, student(Z, 29))[1])
 
 
 @pytest.mark.parametrize("n", [20, 200, 999])
@@ -323,8 +320,6 @@ def test_nothing_can_be_said_to_be_detectable_by_a_handful_or_without_spread() -
 @pytest.mark.parametrize(
     ("name", "low", "high"),
     [
-        pytest.param("recall@5", 0.0, 1.0, id="a-share"),
-        pytest.param("score:groundedness", 0.0, 1.0, id="an-evaluators-score"),
         pytest.param("tokens_per_trace", 0.0, 6.85, id="a-count"),
         pytest.param("margin", -5.85, 6.85, id="no-limits"),
         pytest.param("score:of_ours", -5.85, 6.85, id="a-score-from-elsewhere"),
@@ -350,6 +345,74 @@ def test_an_interval_ends_where_its_metric_does(name: str, low: float, high: flo
     assert [value.low, value.high] == pytest.approx([low, high], abs=0.01)
     assert difference.value.high == pytest.approx(min(high - low, 3.04), abs=0.01)
     assert (difference.detectable is None) == (high - low == 1.0)
+
+
+def _row(values: Numbers) -> tuple[float, ...]:
+    """A side as SQL sums it, every trace by itself."""
+    sums = _sums(values)
+    return sums.n, sums.clusters, sums.total, sums.weight, sums.squares, sums.weight_squares, sums.products
+
+
+@pytest.mark.parametrize("name", ["recall@5", "score:groundedness"])
+def test_a_mean_of_shares_and_a_difference_of_such_stay_where_they_can_be(name: str) -> None:
+    value = value_of(metric(name), _row([0.0, 1.0]))
+    difference = compare_sides(metric(name), _row([0.0, 1.0]), _row([0.0, 1.0]), watched=False).difference
+
+    assert (value.low, value.high) == pytest.approx(wilson(0.5, 2, student(Z, 1)))
+    assert difference.value.low is not None
+    assert -1 <= difference.value.low < 0
+
+
+@pytest.mark.parametrize("failed", [0, 1, 9])
+def test_where_few_differ_a_mean_of_shares_has_the_interval_of_a_rate(failed: int) -> None:
+    found = value_of(metric("recall@5"), _row([1.0] * (60 - failed) + [0.0] * failed))
+
+    assert (found.low, found.high) == pytest.approx(wilson(1 - failed / 60, 60, student(Z, 59)))
+
+
+def test_where_ten_differ_a_mean_of_shares_has_students_interval() -> None:
+    values = np.repeat([1.0, 0.0], [50, 10])
+    expected = stats.ttest_1samp(values, 0).confidence_interval()
+
+    found = value_of(metric("recall@5"), _row(values))
+
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+
+
+@pytest.mark.parametrize(("lost", "of_rates"), [(1, True), (9, True), (10, False)])
+def test_where_few_pairs_differ_their_difference_is_that_of_rates(lost: int, of_rates: bool) -> None:  # noqa: FBT001
+    sums = (60, 60.0, 60.0, 60.0 - lost, 60.0 - lost, -lost, lost, 0, lost)
+
+    found = compare_paired(metric("recall@5"), sums, watched=False).difference
+
+    student_s = paired_means(60, -lost, lost, watched=False)
+    assert found == (paired_rates(60, -lost, lost, watched=False) if of_rates else student_s)
+    assert found.value.low is not None
+    assert student_s.value.low is not None
+    assert (found.value.low < student_s.value.low) is of_rates
+
+
+def test_what_is_said_to_be_a_share_and_is_none_has_students_interval() -> None:
+    values = [3.0, 4.0, 5.0]
+    expected = stats.ttest_1samp(values, 0).confidence_interval()
+
+    found = mean_value(replace(_sums(values), unit=True))
+
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+
+
+def test_what_can_be_detected_is_told_only_where_there_is_enough_to_judge() -> None:
+    base, candidate = np.tile([0.0, 1.0], 10), np.tile([1.0, 0.0, 0.0, 1.0], 5)
+    few, enough = (
+        judge({(True, ""): compare_paired(metric("mrr"), pair_row(base[:n], candidate[:n]), watched=False)})[
+            True, ""
+        ]
+        for n in (19, 20)
+    )
+
+    assert (few["verdict"], few["detectable"]) == ("insufficient data", None)
+    assert enough["verdict"] == "no difference"
+    assert enough["detectable"] > 0
 
 
 def test_an_estimate_beyond_the_limits_stays_in_its_interval() -> None:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from groundtrace_collector.query.intervals import Value
 
-RATE, MEAN, RATIO = metric("error_rate"), metric("recall@5"), metric("embeddings_per_s")
-P50, P95, CHURN = metric("p50_ms"), metric("p95_ms"), metric("churn@5")
+RATE, MEAN, RATIO = metric("error_rate"), metric("margin"), metric("embeddings_per_s")
+P50, P95, CHURN, SHARE = metric("p50_ms"), metric("p95_ms"), metric("churn@5"), metric("recall@5")
 
 TRIALS = [pytest.param(200, id="short"), pytest.param(4_000, marks=pytest.mark.verify, id="full")]
 SIZES = np.random.default_rng(0).integers(1, 8, 40)
@@ -170,6 +170,40 @@ def test_an_interval_covers_the_truth_in_95_of_100_samples(name: str, trials: in
     covered = sum(_covers(estimate(rng), truth) for _ in range(trials))
 
     _within(name, covered / trials, 0.93, 0.97, trials)
+
+
+SELDOM: dict[str, tuple[Callable[[np.random.Generator], Value], float]] = {
+    "a recall of 100, 3 miss": (lambda rng: value_of(SHARE, side_row(_hits(rng, 100, 0.03))), 0.97),
+    "100 pairs, 3 lose": (
+        lambda rng: (
+            compare_paired(
+                SHARE, pair_row(np.ones(100), _hits(rng, 100, 0.03)), watched=False
+            ).difference.value
+        ),
+        -0.03,
+    ),
+    "recalls of 100, 2 and 5 miss": (
+        lambda rng: _sides(SHARE, *(side_row(_hits(rng, 100, miss)) for miss in (0.02, 0.05))),
+        -0.03,
+    ),
+}
+
+
+def _hits(rng: np.random.Generator, n: int, miss: float) -> Any:
+    return (rng.random(n) >= miss).astype(float)
+
+
+@pytest.mark.parametrize("trials", TRIALS)
+@pytest.mark.parametrize("name", SELDOM)
+def test_where_few_differ_an_interval_covers_the_truth_in_93_of_100_samples_or_more(
+    name: str, trials: int
+) -> None:
+    estimate, truth = SELDOM[name]
+    rng = np.random.default_rng(14)
+
+    covered = sum(_covers(estimate(rng), truth) for _ in range(trials))
+
+    _within(name, covered / trials, 0.93, 1.0, trials)
 
 
 @pytest.mark.parametrize("trials", TRIALS)
