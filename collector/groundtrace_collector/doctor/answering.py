@@ -53,7 +53,8 @@ def _readiness(url: str, ready: httpx.Response) -> Finding:
     advice = "look at its log; until then it tells senders to come again"
     if ready.status_code == httpx.codes.NOT_FOUND:
         advice = "something else answers there: check the address"
-    return fail("collector", f"{url}/readyz says {ready.status_code}: {ready.text[:200]}", advice)
+    said = " ".join(ready.text.split())  # a page of someone else has many lines
+    return fail("collector", f"{url}/readyz says {ready.status_code}: {said:.200}", advice)
 
 
 def _skew(response: httpx.Response) -> list[Finding]:

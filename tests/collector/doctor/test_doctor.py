@@ -9,13 +9,15 @@ import signal
 import socket
 import subprocess
 import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 
 from groundtrace_collector.config import CollectorConfig
-from groundtrace_collector.doctor.answering import check_clock
+from groundtrace_collector.doctor.answering import check_clock, check_collector
 from groundtrace_collector.doctor.finding import State
 from groundtrace_collector.doctor.machine import check_disk, check_ports, check_python, missing_of
 from groundtrace_collector.errors import ConfigError
@@ -124,6 +126,20 @@ def test_a_collector_that_was_named_and_does_not_answer_fails(tmp_path: Path) ->
     store = f"chdb://{tmp_path / 'store'}"
 
     assert doctor("--store", store, "--url", "http://127.0.0.1:1", code=1)["collector"]["state"] == "fail"
+
+
+def test_a_page_of_someone_else_is_one_line() -> None:
+    with HTTPServer(
+        ("127.0.0.1", 0), BaseHTTPRequestHandler
+    ) as server:  # answers 501 with a page of many lines
+        asking = Thread(target=server.handle_request)
+        asking.start()
+        (found, *_) = check_collector(f"http://127.0.0.1:{server.server_port}", None, named=True)
+        asking.join()
+
+    assert found.state is State.FAIL
+    assert "/readyz says 501: <!DOCTYPE HTML>" in found.message
+    assert "\n" not in found.message
 
 
 @pytest.mark.verify
