@@ -156,10 +156,10 @@ class AsyncClient:
         until: Time | None = None,
         limit: int | None = None,
     ) -> Answer:
-        """Metrics by cohort: ``{"by", "cohorts": [{"key", "metrics": {NAME: value}}]}``.
+        """Metrics by cohort: ``{"by", "cohorts": [{"key", "metrics": {NAME: value}}], "more"}``.
 
         ``by`` is a dimension, or several separated by commas; ``cohort`` is the name of a saved cohort: only
-        its traces are counted.
+        its traces are counted. ``more`` says whether there are more cohorts than ``limit``.
         """
         return await self._answer(
             calls.get(

@@ -63,19 +63,23 @@ def _of_live(gate: GateFile, live: Live, url: str | None) -> Decision:
 
 def _compared(client: Client, gate: GateFile, live: Live) -> Evidence:
     own = _own(gate)
-    evidence = of_comparison(
-        client.compare(
-            by=live.by,
-            base=live.base,
-            candidate=live.candidate,
-            metrics=[name for name in gate.metrics if name not in own] or ["traces"],
-            cohort=live.cohort,
-            where=live.where,
-            saved=live.saved,
-            since=live.since,
-            until=live.until,
-        )
+    answer = client.compare(
+        by=live.by,
+        base=live.base,
+        candidate=live.candidate,
+        metrics=[name for name in gate.metrics if name not in own] or ["traces"],
+        cohort=live.cohort,
+        where=live.where,
+        saved=live.saved,
+        since=live.since,
+        until=live.until,
     )
+    if answer.get("more") and any(rule.cohorts != "whole" for rule in gate.rule):
+        raise GateFileError(
+            f"live.cohort: {live.cohort} has more than the {len(answer['cohorts']) - 1} cohorts that are compared: "
+            "narrow the traces by where, or split them by something coarser"
+        )
+    evidence = of_comparison(answer)
     return with_own(evidence, *_of_candidate(client, live, own)) if own else evidence
 
 

@@ -1,4 +1,4 @@
-"""What an answer has nothing of, in words: a name was misspelt, or nobody sends it. Pure."""
+"""What an answer has nothing of, in words: a name was misspelt, nobody sends it, or it is one cohort too many. Pure."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ def of_cohorts(answer: Mapping[str, Any]) -> Iterator[str]:
     for name in rows[0]["metrics"]:
         if not any(row["metrics"][name]["n"] for row in rows):
             yield f"no trace here has what {name} is made of"
+    if answer.get("more"):
+        yield f"there are more cohorts than these {len(rows):,}, the largest: raise the limit, or narrow by where"
 
 
 def of_comparison(answer: Mapping[str, Any]) -> Iterator[str]:
@@ -42,3 +44,8 @@ def of_comparison(answer: Mapping[str, Any]) -> Iterator[str]:
         ):
             names = " or ".join(metrics)
             yield f"no trace here has {answer['by']} {answer[side]!r}, or none of them has what {names} is made of"
+    if answer.get("more"):
+        yield (
+            f"there are more cohorts than these {len(answer['cohorts']) - 1:,}, the largest, and no verdict on them: "
+            "narrow by where, or split by something coarser"
+        )

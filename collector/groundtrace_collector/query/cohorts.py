@@ -34,9 +34,10 @@ class CohortQuery:
 
 
 async def cohort_table(store: Store, query: CohortQuery) -> dict[str, Any]:
-    """`{"by", "cohorts": [{"key", "metrics": {NAME: {"value", "low", "high", "n"}}}]}`, the largest first.
+    """`{"by", "cohorts": [{"key", "metrics": {NAME: {"value", "low", "high", "n"}}}], "more"}`, the largest first.
 
-    A trace without the dimension is in the cohort ''. Raises QueryError for what is not understood.
+    ``more`` says whether there are more cohorts than the limit. A trace without the dimension is in the cohort ''.
+    Raises QueryError for what is not understood.
     """
     by = dimension(query.by)
     metrics = _of_traces(parse_metrics(query.metrics))
@@ -50,7 +51,7 @@ async def cohort_table(store: Store, query: CohortQuery) -> dict[str, Any]:
         statement(__package__, "cohorts").replace("SUMS", trace_sums(metrics)).replace("PER_TRACE", rows.sql)
     )
     found = await store.query(
-        sql, {**rows.parameters, **by.parameters, "cohorts": limit}, settings=ONE_THREAD
+        sql, {**rows.parameters, **by.parameters, "cohorts": limit + 1}, settings=ONE_THREAD
     )
     cohorts = [
         {
@@ -60,9 +61,9 @@ async def cohort_table(store: Store, query: CohortQuery) -> dict[str, Any]:
                 for index, metric in enumerate(metrics)
             },
         }
-        for row in found
+        for row in found[:limit]
     ]
-    return {"by": by.name, "cohorts": cohorts}
+    return {"by": by.name, "cohorts": cohorts, "more": len(found) > limit}
 
 
 def _of_traces(metrics: list[Metric]) -> list[Metric]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from groundtrace_collector.query.compared_traces import MAX_COHORTS, PAIRABLE, ComparedTraces, Key, Sizes
+from groundtrace_collector.query.compared_traces import PAIRABLE, ComparedTraces, Key, Sizes
 from groundtrace_collector.query.comparison import Comparison, compare_paired, compare_sides, judge
 from groundtrace_collector.query.dimensions import dimension
 from groundtrace_collector.query.filters import Selection, TraceFilter, selection_of
@@ -49,6 +49,7 @@ class CompareQuery:
 async def compare(store: Store, query: CompareQuery) -> dict[str, Any]:
     """The comparison in the API's shape, the whole first under the key `*`, then cohorts, the largest first.
 
+    ``more`` says whether there are more cohorts than the 200 that are shown.
     Raises QueryError for parameters that cannot be understood.
     """
     sides = sides_of(query.by, query.base, query.candidate, query.filter)
@@ -73,6 +74,7 @@ async def compare(store: Store, query: CompareQuery) -> dict[str, Any]:
             }
             for whole, key in sizes.cohorts
         ],
+        "more": sizes.more,
     }
 
 
@@ -155,6 +157,6 @@ def _parts(
         return sums_of(found, unit=whole.metric.unit) if found else NOBODY
 
     cohorts = [[of(key, side) for key in keys] for side in (0, 1)]
-    if len(keys) == MAX_COHORTS:
+    if sizes.more:
         cohorts = [[*each, rest(of((True, ""), side), each)] for side, each in enumerate(cohorts)]
     return parts_of_sides(*cohorts, watched=watched)

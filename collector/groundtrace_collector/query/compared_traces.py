@@ -53,6 +53,8 @@ class Sizes:
     """Whether any trace belongs to a session."""
     mixed: bool
     """Whether the traces of one question lie in several cohorts."""
+    more: bool = False
+    """Whether there are more cohorts than these."""
 
 
 class ComparedTraces:
@@ -87,13 +89,15 @@ class ComparedTraces:
         sql = statement(__package__, "compare_rows").replace("PER_TRACE", rows.sql)
         used = ", ".join(f"{name} = {value}" for name, value in ONE_THREAD.items())
         driver.command(f"{sql}SETTINGS {used}", {**rows.parameters, **(cohort.parameters if cohort else {})})
+        self._more = False
         self._keys: dict[int, Key] = {0: _WHOLE, **(self._cohorts() if cohort else {})}
 
     def _cohorts(self) -> dict[int, Key]:
         """The cohorts that are shown, the largest first, by their hash."""
         sql = statement(__package__, "compare_cohorts")
-        rows = self._driver.query(sql, {"cohorts": MAX_COHORTS}, ONE_THREAD)
-        return {int(row["CohortId"]): (False, str(row["Key"])) for row in rows}
+        rows = self._driver.query(sql, {"cohorts": MAX_COHORTS + 1}, ONE_THREAD)
+        self._more = len(rows) > MAX_COHORTS
+        return {int(row["CohortId"]): (False, str(row["Key"])) for row in rows[:MAX_COHORTS]}
 
     def close(self) -> None:
         """Drop what was kept."""
@@ -110,6 +114,7 @@ class ComparedTraces:
             cohorts={key: found[key] for key in self._keys.values() if key in found} or {_WHOLE: Size()},
             sessions=any(row["Sessions"] for row in rows),
             mixed=mixed,
+            more=self._more,
         )
 
     def sides(self, metrics: Sequence[Metric]) -> dict[tuple[Key, int], Any]:

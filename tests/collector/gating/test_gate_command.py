@@ -43,7 +43,7 @@ def _trace(number: int, encoder: str, family: str, question: int, *, finds: bool
         {
             "trace_id": trace_id, "span_id": root, "name": "ask", "kind": "CHAIN",
             "attributes": {
-                "metadata": json.dumps({"doc_family": family}),
+                "metadata": json.dumps({"doc_family": family, "ticket": str(number)}),
                 "input.value": f"question {row}",
                 "groundtrace.dataset.row": row,
                 "groundtrace.gold.document_ids": ["gold"],
@@ -123,6 +123,19 @@ def test_the_text_names_the_family_and_a_gate_without_it_passes(url: str, tmp_pa
 
     assert "FAIL: no-regression recall@5, billing" in failed.stdout
     assert (passed.exit_code, passed.stdout.splitlines()[-1]) == (0, "PASS (5 pass)")
+
+
+def test_more_cohorts_than_are_compared_are_refused_where_a_rule_is_about_them(
+    url: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "gate.toml"
+    by_ticket = EXAMPLE.read_text(encoding="utf-8").replace("metadata.doc_family", "metadata.ticket")
+    file.write_text(by_ticket, encoding="utf-8")
+
+    done = _gate(file, "--url", url)
+
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "live.cohort: metadata.ticket has more than the 200 cohorts that are compared" in done.stderr
 
 
 @pytest.mark.parametrize(

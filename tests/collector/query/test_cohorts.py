@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from scipy import stats
 
+from groundtrace_collector.query.absences import of_cohorts
 from groundtrace_collector.query.cohorts import CohortQuery, cohort_table
 from groundtrace_collector.query.errors import QueryError
 from groundtrace_collector.query.filters import TraceFilter
@@ -223,6 +224,18 @@ async def test_traces_are_divided_by_fields_and_metadata_the_largest_first(
         (keys[0], 2.0),
         (keys[1], 1.0),
     ]
+
+
+@pytest.mark.parametrize(("limit", "more"), [(1, True), (2, False), (None, False)])
+async def test_a_table_says_when_there_are_more_cohorts(
+    filled: Store,
+    limit: int | None,
+    more: bool,  # noqa: FBT001
+) -> None:
+    table = await cohort_table(filled, CohortQuery(by="encoder", metrics="traces", limit=limit))
+
+    assert (len(table["cohorts"]), table["more"]) == (limit or 2, more)
+    assert any("more cohorts than these 1" in each for each in of_cohorts(table)) is more
 
 
 async def test_a_table_counts_only_what_the_filter_leaves(filled: Store) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from groundtrace_collector.query.absences import of_comparison
 from groundtrace_collector.query.compare import CompareQuery, compare
 from groundtrace_collector.query.errors import QueryError
 from groundtrace_collector.query.filters import TraceFilter
@@ -309,6 +310,24 @@ async def test_quantiles_counts_and_ratios_stand_beside_paired_metrics(store: St
     assert (found["error_rate"]["paired"], found["error_rate"]["verdict"]) == (True, "no difference")
     assert found["embeddings_per_s"]["difference"]["value"] == pytest.approx(2, rel=1e-4)
     assert found["embeddings_per_s"]["verdict"] == "better"
+
+
+@pytest.mark.parametrize(("families", "more"), [(200, False), (201, True)])
+async def test_an_answer_says_when_there_are_more_cohorts_than_it_shows(
+    store: Store,
+    families: int,
+    more: bool,  # noqa: FBT001
+) -> None:
+    rows = [row for n in range(families) for row in _pair(n, {}, {}, Metadata={"family": f"{n:03}"})]
+    await store.insert("traces", rows)
+
+    found = await compare(
+        store, CompareQuery(**QUERY, metrics="error_rate", cohort="metadata.family", filter=UNTIL)
+    )
+
+    assert (len(found["cohorts"]), found["more"]) == (201, more)
+    told = [each for each in of_comparison(found) if "more cohorts than these 200" in each]
+    assert len(told) == more
 
 
 async def test_a_value_compared_with_itself_is_refused(store: Store) -> None:
