@@ -304,6 +304,30 @@ def test_an_error_keeps_clickhouses_number_and_words(
     assert driver.query("SELECT 1 AS one") == [{"one": 1}]
 
 
+@pytest.mark.parametrize(
+    "question",
+    [
+        pytest.param("SELECT number, throwIf(number = 200000) FROM numbers(300000)", id="a later block"),
+        pytest.param(
+            "SELECT number FROM numbers(1e12::UInt64) WHERE number < 5 OR sipHash64(number) = 1"
+            " SETTINGS max_execution_time = 0.2, max_block_size = 1000",
+            id="a time-out",
+        ),
+    ],
+)
+def test_what_a_question_found_before_it_failed_is_no_part_of_the_next_answer(
+    transport: Transport, question: str
+) -> None:
+    driver = transport.open()
+
+    with pytest.raises(StoreError):
+        driver.query(question)
+    answer = driver.query_columns("SELECT 'mine' AS whose", {})
+    driver.close()
+
+    assert answer == (("whose",), [("mine",)])
+
+
 def test_temporary_tables_last_in_a_session_and_in_no_other(transport: Transport) -> None:
     one, other = transport.open(session=True), transport.open(session=True)
     one.command("CREATE TEMPORARY TABLE kept AS SELECT 1 AS n")
