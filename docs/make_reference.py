@@ -65,6 +65,9 @@ def _command(command: click.Command, context: click.Context, path: str) -> str:
 
 def _endpoints() -> Iterator[str]:
     routes = [route for module in ROUTED for route in module.router.routes if isinstance(route, APIRoute)]
+    routes = [
+        route for route in routes if route.path == "/" or not route.path.endswith("/")
+    ]  # the same twice
     for route in sorted(routes, key=lambda route: (route.path, sorted(route.methods))):
         yield f"| {', '.join(sorted(route.methods))} | `{route.path}` | {_first_line(route.endpoint)} |"
 
