@@ -30,7 +30,7 @@ class Cell:
 
     value: str
     range: str
-    """The 95 % interval in words, empty where it is not defined."""
+    """The 95 % interval in words, or the end of it that is known; empty where it is not defined."""
     n: str
     """Empty for counts, which are their own n."""
     interval: Interval | None
@@ -85,7 +85,7 @@ def cell(metric: str, value: Value, on: Scale) -> Cell:
     known = None not in (value["value"], value["low"], value["high"])
     return Cell(
         value=shown(value["value"]),
-        range=f"{shown(value['low'])} to {shown(value['high'])}" if known else "",
+        range=_range(value, shown),
         n="" if metric in _COUNTS else formats.number(value["n"]),
         interval=Interval(
             low=on.place(value["low"]), high=on.place(value["high"]), value=on.place(value["value"])
@@ -96,18 +96,27 @@ def cell(metric: str, value: Value, on: Scale) -> Cell:
     )
 
 
+def _range(value: Value, shown: Callable[[float | None], str]) -> str:
+    """The interval in words; of a high quantile of little traffic only one end is known."""
+    low, high = value["low"], value["high"]
+    if value["value"] is None or (low is None and high is None):
+        return ""
+    if low is None or high is None:
+        return f"{shown(low)} or more" if high is None else f"up to {shown(high)}"
+    return f"{shown(low)} to {shown(high)}"
+
+
 def change(metric: str, compared: Mapping[str, Any]) -> Change:
     """A metric of the API's comparison."""
     difference, base, candidate = compared["difference"], compared["base"], compared["candidate"]
     of_pairs = metric_of(metric).form is Form.PAIR
     shown, signed = unit(metric), unit(metric) if of_pairs else partial(_signed, metric)
-    known = None not in (difference["low"], difference["high"])
     counts = f"{formats.number(base['n'])} and {formats.number(candidate['n'])} traces"
     return Change(
         verdict=compared["verdict"] or "",
         tone=_VERDICTS.get(compared["verdict"], ""),
         difference=signed(difference["value"]),
-        range=f"{signed(difference['low'])} to {signed(difference['high'])}" if known else "",
+        range=_range(difference, signed),
         sides="" if of_pairs else f"{shown(base['value'])} → {shown(candidate['value'])}",
         n=f"{formats.number(difference['n'])} pairs" if compared["paired"] else counts,
         outcomes=_outcomes(compared),

@@ -41,6 +41,14 @@ async def test_cohorts_show_value_interval_and_n(client: httpx.AsyncClient) -> N
 
 
 @pytest.mark.usefixtures("encoders")
+async def test_an_interval_of_which_one_end_is_known_says_so(client: httpx.AsyncClient) -> None:
+    html = (await client.get("/cohorts", params={"by": "encoder", "metrics": "traces, p99_ms"})).text
+
+    rows = {row[0]: row[1:] for row in table_rows(html, "content")}
+    assert rows["minilm@1"] == ["25", "120 ms 120 ms or more · n 25"]
+
+
+@pytest.mark.usefixtures("encoders")
 async def test_a_cohort_too_small_to_judge_says_so_and_what_it_found(client: httpx.AsyncClient) -> None:
     asked = {"by": "encoder", "metrics": "traces, error_rate, score:groundedness"}
     asked["where"] = "score.context_relevance < 0.23"
