@@ -42,10 +42,11 @@ LONGEST_TEXT = 20_000
 
 # With every identifier quoted, a bare word before "(" in rendered SQL is a function or one of these, which
 # sqlglot writes in capitals.
-_KEYWORDS_BEFORE_PARENTHESIS = frozenset(
+_KEYWORDS_BEFORE_PARENTHESIS = {"GROUPING SETS"} | frozenset(
     """
     SELECT FROM WHERE AND OR NOT IN AS ON USING OVER BY HAVING WHEN THEN ELSE CASE BETWEEN LIKE ILIKE IS LIMIT
-    OFFSET DISTINCT WITH JOIN EXCEPT EXISTS ROWS RANGE GLOBAL INTERVAL WINDOW ASOF SEMI ANTI
+    OFFSET DISTINCT WITH JOIN EXCEPT EXISTS GLOBAL INTERVAL WINDOW ASOF SEMI ANTI ROLLUP CUBE QUALIFY
+    INTERPOLATE
     """.split()  # noqa: SIM905 - reads as words
 )
 # Names that the engine takes for calls of functions where no column has them: they tell of the server itself.
@@ -55,7 +56,8 @@ _CALLED_WITHOUT_PARENTHESES = frozenset(
     database current_database currentdatabase currenthandler currentrequesturl
     """.split()  # noqa: SIM905 - reads as words
 )
-_IDENTIFIER = re.compile(r"[\w .:%@+-]{1,128}")
+# What a heading needs, and nothing that ends a quote or looks like a comment or a placeholder to anyone.
+_IDENTIFIER = re.compile(r"(?!.*(?:--|/\*))[\w .:%@+()/,?!&*=<>|€$°-]{1,128}")
 _QUOTED = {TokenType.IDENTIFIER, TokenType.STRING}
 _REFUSED_WORDS = frozenset({";", "SETTINGS", "FORMAT", "INTO", "OUTFILE", "INFILE"})
 _REFUSED_CLAUSES = {
@@ -70,7 +72,6 @@ _REFUSED_CLAUSES = {
     "connect": "CONNECT BY",
     "pivots": "PIVOT",
     "hint": "hints",
-    "qualify": "QUALIFY",
 }
 _ALLOWED_NODES = (
     exp.Select, exp.Subquery, exp.From, exp.Where, exp.Group, exp.Having, exp.Order, exp.Ordered, exp.Limit,
@@ -78,7 +79,8 @@ _ALLOWED_NODES = (
     exp.CTE, exp.Column, exp.Identifier, exp.Literal, exp.HexString, exp.Star, exp.Alias, exp.Distinct,
     exp.Binary, exp.Unary, exp.Paren, exp.Tuple, exp.Array, exp.Bracket, exp.Slice, exp.In, exp.Between,
     exp.Null, exp.Boolean, exp.Case, exp.If, exp.Cast, exp.DataType, exp.DataTypeParam, exp.Lambda,
-    exp.Interval, exp.Var, exp.Func, exp.Window, exp.WindowSpec, exp.Exists,
+    exp.Interval, exp.Var, exp.Func, exp.Window, exp.WindowSpec, exp.Exists, exp.Rollup, exp.Cube,
+    exp.GroupingSets, exp.Qualify, exp.WithFill,
 )  # fmt: skip
 # Subclasses of what is allowed that must not come in with it.
 _REFUSED_NODES = (exp.Command, exp.Lateral, exp.UDTF, exp.Unnest, exp.Columns, exp.Parameter, exp.Placeholder)
@@ -216,9 +218,16 @@ def _check_table(table: exp.Table) -> None:
 
 def _check_source(source: exp.From | exp.Join) -> None:
     if source.args.get("kind") == "ARRAY":
-        raise _refuse("ARRAY JOIN is not taken here; use arrayJoin(…)", source)
-    if not isinstance(source.this, exp.Table | exp.Subquery):
+        # The parser takes a table inside for a column, so it would not be filtered.
+        if source.find(exp.Query):
+            raise _refuse("ARRAY JOIN takes arrays, no SELECT", source)
+    elif not isinstance(source.this, exp.Table | exp.Subquery | exp.Final):
         raise _refuse("a table here is a plain name or a SELECT in parentheses", source)
+
+
+def _check_final(final: exp.Final) -> None:
+    if not isinstance(final.this, exp.Table):
+        raise _refuse("FINAL is for tables", final)
 
 
 _CHECKS: tuple[tuple[type[exp.Expr], Callable[[Any], None]], ...] = (
@@ -226,6 +235,7 @@ _CHECKS: tuple[tuple[type[exp.Expr], Callable[[Any], None]], ...] = (
     (exp.CastToStrType, _check_type),
     (exp.In, _check_in),
     (exp.Table, _check_table),
+    (exp.Final, _check_final),
     (exp.From, _check_source),
     (exp.Join, _check_source),
 )
