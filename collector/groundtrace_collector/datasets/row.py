@@ -122,7 +122,8 @@ FIELDS: Final = tuple(Row.model_fields)
 
 def complaint(error: ValidationError) -> str:
     """What is wrong with a row, as `field: what, got value`."""
-    first = error.errors()[0]
+    # A field under another name is one too many and one too few: the name that was given says more.
+    first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
     field = ".".join(str(part) for part in first["loc"])
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "missing":

@@ -97,6 +97,9 @@ def test_parquet_of_others_may_hold_structs_and_numbers(tmp_path: Path) -> None:
         pytest.param("r.jsonl", '{"query": "a", "created_at": "soon"}', "row 1: created_at: ", id="no time"),
         pytest.param("r.csv", "query,language\na,de\n", "row 2: language: no field of a row", id="unknown column"),
         pytest.param("r.csv", "positive_chunk\nx\n", "row 2: query: missing", id="no query"),
+        pytest.param(
+            "r.csv", "query;expected_answer\nx;y\n", "row 2: query;expected_answer: no field of a row", id="semicolons"
+        ),
         pytest.param("r.csv", "query,positive_ids\na,[x\n", "row 2: positive_ids: neither a JSON list", id="no list"),
         pytest.param("r.csv", "query,metadata\na,de\n", "row 2: metadata: not a JSON object, got 'de'", id="no map"),
         pytest.param("r.csv", "query\na\nb,c\n", "row 3 has 2 cells", id="ragged"),

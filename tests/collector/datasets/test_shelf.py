@@ -159,7 +159,8 @@ async def test_pages_go_through_a_version_in_its_order(client: httpx.AsyncClient
     ("rows", "message"),
     [
         pytest.param([{"query": "a"}, {"query": " "}], "row 2: query: a query must not be empty, got ' '", id="empty"),
-        pytest.param([{"answer": "a"}], "row 1: query: missing", id="no query"),
+        pytest.param([{"expected_answer": "a"}], "row 1: query: missing", id="no query"),
+        pytest.param([{"question": "a"}], "row 1: question: no field of a row", id="another name"),
         pytest.param([{"query": "a", "lang": "de"}], "row 1: lang: no field of a row", id="unknown"),
         pytest.param([{"query": "a", "positive_ids": "x"}], "row 1: positive_ids: ", id="no list"),
         pytest.param([{"query": "a", "metadata": {"k": []}}], "row 1: metadata.k: ", id="nested metadata"),
