@@ -13,7 +13,7 @@ from groundtrace_collector.pages.page import Page
 from groundtrace_collector.pages.question import Question, dimensions, encoder_rows, error_field, key_text
 from groundtrace_collector.pages.text import clean, one_line
 from groundtrace_collector.query.absences import of_comparison
-from groundtrace_collector.query.compare import WHOLE, CompareQuery, compare
+from groundtrace_collector.query.compare import CompareQuery, compare
 from groundtrace_collector.query.errors import QueryError
 from groundtrace_collector.query.metrics import known_metrics
 from groundtrace_collector.query.sides import WINDOW
@@ -112,11 +112,11 @@ def compared_rows(
     return tuple(
         ComparedRow(
             key=key_text(cohort),
-            whole=cohort["key"] == WHOLE,
+            whole=place == 0,  # a family may be called `*`, too
             url=question.traces_url(question.cohort, cohort["key"]),
             cells=tuple(metrics.change(name, cohort["metrics"][name]) for name in names),
         )
-        for cohort in cohorts[: min(MOST_ROWS, _MOST_CELLS // max(len(names), 1))]
+        for place, cohort in enumerate(cohorts[: min(MOST_ROWS, _MOST_CELLS // max(len(names), 1))])
     )
 
 

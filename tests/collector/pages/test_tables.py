@@ -151,6 +151,22 @@ async def test_a_comparison_gives_its_verdict_in_words(client: httpx.AsyncClient
     assert "billing" in html
 
 
+async def test_a_family_called_by_a_star_is_not_all_traces(client: httpx.AsyncClient, send: Send) -> None:
+    for encoder in ("1", "2"):
+        asked = rag_spans(new_trace_id(), encoder=encoder)
+        asked[0]["attributes"]["metadata"] = '{"doc_family": "*"}'
+        await send(asked)
+
+    html = (
+        await client.get(
+            "/compare", params=BY_ENCODER | {"cohort": "metadata.doc_family", "metrics": "error_rate"}
+        )
+    ).text
+
+    assert html.count(">All traces</th>") == 1
+    assert "<bdi>*</bdi>" in html
+
+
 @pytest.mark.usefixtures("encoders")
 async def test_a_comparison_without_a_difference_says_what_it_could_have_seen(
     client: httpx.AsyncClient,
