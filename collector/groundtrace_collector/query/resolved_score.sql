@@ -42,7 +42,8 @@ FROM
         countIf(SpanId = '') AS OfTraces,
         argMaxIf(ifNull(Score, nan), Newness, SpanId = '') AS TraceScore,
         argMaxIf(Label, Newness, SpanId = '') AS TraceLabel,
-        argMax(ifNull(Threshold, nan), Newness) AS AnyThreshold,
+        -- That of the row that counts: a score of a span does not say what the whole trace is held to.
+        argMax(ifNull(Threshold, nan), (SpanId = '', Newness)) AS AnyThreshold,
         arraySort(groupArrayIf((SpanId, Newness, ifNull(Score, nan)), SpanId != '')) AS OfSpans,
         -- A span's rows are neighbours, the newest last.
         arrayFilter(

@@ -312,6 +312,17 @@ async def test_a_score_that_failed_when_it_was_computed_again_counts_no_more(fil
     assert await scored() == before - 1
 
 
+async def test_a_trace_is_held_to_the_threshold_of_its_own_score_not_of_a_spans(store: Store) -> None:
+    await store.insert("traces", [trace("a"), trace("b")])
+    held = [score("a", Score=0.6, Threshold=0.7), score("b", Score=0.8, Threshold=0.3)]
+    of_spans = [score("a", Score=0.9, SpanId="1"), score("b", Score=0.1, SpanId="1", Threshold=0.5)]
+
+    await store.insert("scores", [*held, *of_spans])
+    table = await cohort_table(store, CohortQuery(by="query_length", metrics="fail_rate:groundedness"))
+
+    assert [row["metrics"]["fail_rate:groundedness"]["value"] for row in table["cohorts"]] == [0.5]
+
+
 async def test_a_bound_project_sees_neither_traces_nor_scores_of_another(store: Store) -> None:
     await store.insert("traces", [trace("a", Project="mine"), trace("b", Project="theirs")])
     await store.insert(
