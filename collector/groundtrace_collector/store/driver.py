@@ -155,7 +155,7 @@ class Driver:
         try:
             with _translated():
                 yield
-        except StoreError:
+        except Exception:
             # The embedded engine puts what a query wrote before it failed in front of the handle's next answer,
             # whoever asks it (seen on chdb 26.9, for an error in a later block and for a time-out).
             if self._is_embedded:
