@@ -175,7 +175,7 @@ def break_newest_part(driver: Driver) -> None:
     """What a disk that fills up may leave: a part without its marks."""
     (part,) = driver.query(
         "SELECT path FROM system.parts WHERE active AND database = currentDatabase() "
-        "AND table = 'otel_traces' ORDER BY modification_time DESC, name DESC LIMIT 1"
+        "AND table = 'otel_traces' ORDER BY max_block_number DESC LIMIT 1"
     )
     (marks,) = Path(part["path"]).glob("data.cmrk*")
     marks.write_bytes(b"")
