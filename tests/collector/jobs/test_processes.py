@@ -43,6 +43,7 @@ def add_job(url: str) -> None:
     httpx.post(f"{url}/api/v1/jobs", json=JOB, timeout=30).raise_for_status()
 
 
+@pytest.mark.verify  # takes a tenth of the time that the whole suite may take
 def test_workers_and_server_killed_midway_leave_each_trace_scored_exactly_once(
     server: CollectorProcess, tmp_path: Path
 ) -> None:
