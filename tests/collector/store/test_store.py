@@ -26,14 +26,14 @@ async def test_an_inserted_row_is_read_back(store: Store) -> None:
 
 
 SYNCED = [
-    ("scores", {"TraceId": "t", "Name": "groundedness", "Score": 1.0}),
+    ("jobs", {"Name": "quality", "Spec": "{}", "State": "active"}),
     ("feedback", {"TraceId": "t", "Name": "thumbs", "Value": -1.0}),
     ("saved_cohorts", {"Name": "german", "Expression": "metadata.language = 'de'", "Deleted": False}),
 ]
 
 
 @pytest.mark.parametrize(("table", "row"), SYNCED, ids=[table for table, _ in SYNCED])
-async def test_what_no_segment_holds_is_on_disk_once_it_is_written(
+async def test_what_people_gave_is_on_disk_once_it_is_written(
     store: Store, table: str, row: dict[str, Any]
 ) -> None:
     before = await _syncs(store)

@@ -1,6 +1,6 @@
 -- The first tables. Of every table: what a merge wrote is synced before the parts it replaces go, and those go
 -- within seconds, so that a store is as large as its data. Spans wait in synced segments until the store is
--- synced; what no segment holds and nothing can make again is synced by its insert (fsync_after_insert).
+-- synced; what people gave is synced by its insert (fsync_after_insert). Scores are not: they come by thousands.
 
 -- Spans in the columns of OpenTelemetry's ClickHouse exporter, so that its rows, Grafana and HyperDX fit; our own
 -- columns follow, each with a default made from the span, for rows that others write by column name.
@@ -433,7 +433,7 @@ ENGINE = ReplacingMergeTree(Seq)
 PARTITION BY toDate(CreatedAt)
 ORDER BY (Project, Name, TraceId, SpanId, Source, Evaluator, EvaluatorVersion)
 TTL toDate(CreatedAt) + INTERVAL 31 DAY
-SETTINGS ttl_only_drop_parts = 1, fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1,
+SETTINGS ttl_only_drop_parts = 1, min_rows_to_fsync_after_merge = 1,
     old_parts_lifetime = 10, cleanup_delay_period = 5, max_cleanup_delay_period = 10, cleanup_delay_period_random_add = 0;
 
 -- Of each name, who gave scores and what kinds of them there are: a question about scores asks this first, and
@@ -450,7 +450,7 @@ CREATE TABLE IF NOT EXISTS score_origins
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (Name, Source, Evaluator, EvaluatorVersion, OfSpan, BeforeTrace, Ok)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1,
+SETTINGS min_rows_to_fsync_after_merge = 1,
     old_parts_lifetime = 10, cleanup_delay_period = 5, max_cleanup_delay_period = 10, cleanup_delay_period_random_add = 0;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS score_origins_mv TO score_origins AS
