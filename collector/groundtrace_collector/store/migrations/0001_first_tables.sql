@@ -433,8 +433,8 @@ ENGINE = ReplacingMergeTree(Seq)
 PARTITION BY toDate(CreatedAt)
 ORDER BY (Project, Name, TraceId, SpanId, Source, Evaluator, EvaluatorVersion)
 TTL toDate(CreatedAt) + INTERVAL 31 DAY
-SETTINGS ttl_only_drop_parts = 1, min_rows_to_fsync_after_merge = 1,
-    old_parts_lifetime = 10, cleanup_delay_period = 5, max_cleanup_delay_period = 10, cleanup_delay_period_random_add = 0;
+SETTINGS ttl_only_drop_parts = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 10,
+    cleanup_delay_period = 5, max_cleanup_delay_period = 10, cleanup_delay_period_random_add = 0;
 
 -- Of each name, who gave scores and what kinds of them there are: a question about scores asks this first, and
 -- leaves out what its names do not need. It only grows, by a row a version of an evaluator.
@@ -450,8 +450,8 @@ CREATE TABLE IF NOT EXISTS score_origins
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (Name, Source, Evaluator, EvaluatorVersion, OfSpan, BeforeTrace, Ok)
-SETTINGS min_rows_to_fsync_after_merge = 1,
-    old_parts_lifetime = 10, cleanup_delay_period = 5, max_cleanup_delay_period = 10, cleanup_delay_period_random_add = 0;
+SETTINGS min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 10,
+    cleanup_delay_period = 5, max_cleanup_delay_period = 10, cleanup_delay_period_random_add = 0;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS score_origins_mv TO score_origins AS
 SELECT DISTINCT Name, Source, Evaluator, EvaluatorVersion, SpanId != '' AS OfSpan, Project = '' AS BeforeTrace, Status = 'ok' AS Ok
