@@ -88,7 +88,7 @@ def test_a_collector_that_is_slow_loses_no_span_of_a_fast_app(
 ) -> None:
     class Slow(list):  # type: ignore[type-arg]
         def append(self, request: object) -> None:
-            time.sleep(1.0)
+            time.sleep(0.4)
             super().append(request)
 
     otlp.received = Slow()
@@ -102,6 +102,8 @@ def test_a_collector_that_is_slow_loses_no_span_of_a_fast_app(
         print(groundtrace.flush())
         """,
         GROUNDTRACE_SPOOL=str(tmp_path),
+        # The app makes four batches in the time that one takes, and the queue has room for a second's.
+        OTEL_BSP_MAX_EXPORT_BATCH_SIZE="128",
         OTEL_BSP_MAX_QUEUE_SIZE="2048",
     )
 
