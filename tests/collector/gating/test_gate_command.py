@@ -37,11 +37,12 @@ FOUND = {  # how many of a family's 40 questions find their document
 
 def _trace(number: int, encoder: str, family: str, question: int, *, finds: bool) -> list[dict[str, Any]]:
     """A question through encoder and retriever, as an instrumented app sends it."""
-    trace_id, (model, version) = f"{number:032x}", encoder.split("@")
+    trace_id, (model, version), start_ns = f"{number:032x}", encoder.split("@"), time.time_ns()
     root, row = f"{3 * number:016x}", f"{family}-{question}"
     return [
         {
             "trace_id": trace_id, "span_id": root, "name": "ask", "kind": "CHAIN",
+            "start_ns": start_ns,
             "attributes": {
                 "metadata": json.dumps({"doc_family": family, "ticket": str(number)}),
                 "input.value": f"question {row}",
@@ -51,11 +52,12 @@ def _trace(number: int, encoder: str, family: str, question: int, *, finds: bool
         },
         {
             "trace_id": trace_id, "span_id": f"{3 * number + 1:016x}", "parent_span_id": root, "kind": "EMBEDDING",
+            "start_ns": start_ns + 1_000_000,
             "attributes": {"embedding.model_name": model, "embedding.model_version": version},
         },
         {
             "trace_id": trace_id, "span_id": f"{3 * number + 2:016x}", "parent_span_id": root, "kind": "RETRIEVER",
-            "start_ns": time.time_ns() + 1_000_000_000,  # after the embedding
+            "start_ns": start_ns + 3_000_000,  # after the embedding
             "attributes": {
                 "retrieval.documents.0.document.id": "gold" if finds else "other",
                 "retrieval.documents.0.document.score": 0.75,
