@@ -141,6 +141,48 @@ async def test_segments_that_a_killed_process_left_are_stored_once(
     assert list((config.data_dir / "segments").iterdir()) == []
 
 
+@pytest.fixture
+async def forgetful(store: Store) -> AsyncIterator[Store]:
+    """A store that remembers the token of one block: as one does of a thousand, each day of a commit a block."""
+    tables = [
+        row["name"]
+        for row in await store.query(
+            "SELECT name FROM system.tables WHERE database = currentDatabase() "
+            "AND engine_full LIKE '%non_replicated_deduplication_window = 1000%'"
+        )
+    ]
+    try:
+        for table in tables:
+            await store.command(f"ALTER TABLE {table} MODIFY SETTING non_replicated_deduplication_window = 1")
+        yield store
+    finally:
+        for table in tables:
+            await store.command(
+                f"ALTER TABLE {table} MODIFY SETTING non_replicated_deduplication_window = 1000"
+            )
+
+
+async def test_what_the_store_has_is_not_stored_again_when_it_has_forgotten_its_token(
+    config: CollectorConfig, forgetful: Store
+) -> None:
+    first = CommitQueue(config, forgetful)
+    first.start()
+    for _ in range(2):
+        await first.submit(CheckedRequest(body=otlp_request([retrieval("d1", "d2")]), spans=1))
+    left = {path: path.read_bytes() for path in (config.data_dir / "segments").iterdir()}
+    await first.close()
+    for path, content in left.items():
+        path.write_bytes(content)
+
+    second = CommitQueue(config, forgetful)
+    second.start()
+    await second.ready.wait()
+    await second.close()
+
+    assert len(left) == 2
+    assert (await count(forgetful), await count(forgetful, "retrieved_documents")) == (2, 4)
+
+
 @pytest.mark.parametrize("table", ["otel_traces", "retrieved_documents"])
 async def test_rows_that_a_power_cut_took_are_stored_again(
     config: CollectorConfig, store: Store, table: str
