@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from groundtrace_collector.query import neighbours
 from groundtrace_collector.query.errors import QueryError, suggestion
+from groundtrace_collector.query.fields import COST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -160,7 +161,7 @@ def catalogue() -> tuple[Entry, ...]:
         *(_kind_duration(f"p{percent}_ms", percent / 100) for percent in (50, 95, 99)),
         _simple("tokens_prompt", Form.MEAN, "lower", "TokensPrompt"),
         _simple("tokens_per_trace", Form.MEAN, "lower", _TOKENS),
-        _simple("cost_per_trace", Form.MEAN, "lower", "CostUsd"),
+        _simple("cost_per_trace", Form.MEAN, "lower", COST),
         Entry(pattern="score:E", make=_score),
         Entry(pattern="fail_rate:E", make=_fail_rate),
         Entry(pattern="coverage:E", make=_coverage),
@@ -180,7 +181,9 @@ def catalogue() -> tuple[Entry, ...]:
             "reranker_score",
             Form.MEAN,
             "higher",
-            "if(empty(RerankScores), NULL, arrayAvg(RerankScores))",
+            # A reranker at half precision gives NaN now and then: no reason to lose the mean of all the others.
+            "if(arrayExists(score -> isFinite(score), RerankScores), "
+            "arrayAvg(arrayFilter(score -> isFinite(score), RerankScores)), NULL)",
             least=-math.inf,
         ),
         _between("churn@K", neighbours.FIRST_K, neighbours.CHURN),
