@@ -169,7 +169,7 @@ class CommitQueue:
         if digest in self._recent:
             return
         if (same := self._in_flight.get(digest)) is not None:
-            await asyncio.shield(same)
+            await self._until_same(same)
             return
         self.check_room(len(request.body))
         waiting = _Waiting(request.body, project, digest)
@@ -185,6 +185,13 @@ class CommitQueue:
         self._in_flight.pop(digest, None)
         if not done.cancelled():
             done.exception()  # looked at, also when the sender has gone
+
+    async def _until_same(self, same: asyncio.Future[None]) -> None:
+        """Wait for the answer of a body that came before, for so long: while the store is away each copy takes room."""
+        done, _ = await asyncio.wait([same], timeout=self._config.wait_s)
+        if not done:
+            raise UnavailableError("the same request came before and is still to be stored", retry_after_s=5)
+        same.result()
 
     async def _until_done(self, waiting: _Waiting) -> None:
         done, _ = await asyncio.wait([waiting.done], timeout=self._config.wait_s)

@@ -338,6 +338,25 @@ async def test_while_the_store_is_away_requests_wait_and_then_get_503(
     assert await count(store) == 2
 
 
+async def test_a_body_that_comes_again_while_the_store_is_away_does_not_pile_up(
+    commits: CommitQueue, store: Store
+) -> None:
+    same = request(new_trace_id())
+    await store.command("DETACH TABLE otlp_in")
+    try:
+        in_segment = asyncio.create_task(commits.submit(same))
+        await asyncio.sleep(0)
+        with pytest.raises(UnavailableError, match="the same request came before"):
+            await asyncio.wait_for(commits.submit(same), timeout=30)
+        assert not in_segment.done()
+    finally:
+        await store.command("ATTACH TABLE otlp_in")
+    await asyncio.wait_for(in_segment, timeout=30)
+    await commits.submit(same)
+
+    assert await count(store) == 1
+
+
 async def test_more_than_may_wait_is_refused_at_once(config: CollectorConfig, store: Store) -> None:
     queue = CommitQueue(config.model_copy(update={"waiting_bytes": 10}), store)
     first = asyncio.create_task(queue.submit(request(new_trace_id())))
