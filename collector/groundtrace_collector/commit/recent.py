@@ -53,11 +53,12 @@ class RecentBodies:
         path = self._folder / f"{now // KEPT_S}.digests"
         records = b"".join(_RECORD.pack(digest, int(self._stored_at.get(digest, now))) for digest in digests)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(descriptor, records)
-            os.fdatasync(descriptor)
-        finally:
-            os.close(descriptor)
+        with os.fdopen(descriptor, "ab") as file:
+            # What a crash or a full disk cut would put every record behind it out of place.
+            file.truncate(file.tell() - file.tell() % _RECORD.size)
+            file.write(records)
+            file.flush()
+            os.fdatasync(file.fileno())
         for old in self._folder.glob("*.digests"):
             if old.stem.isdigit() and (int(old.stem) + 2) * KEPT_S < now:
                 old.unlink(missing_ok=True)

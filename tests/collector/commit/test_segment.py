@@ -97,3 +97,17 @@ def test_a_file_of_digests_that_a_crash_cut_is_read_up_to_there(tmp_path: Path) 
 
     assert digest(1) in again
     assert digest(2) not in again
+
+
+def test_digests_behind_one_that_a_crash_cut_are_read_too(tmp_path: Path) -> None:
+    before = RecentBodies(tmp_path, now_s=lambda: 1_000_000.0)
+    before.keep([digest(1), digest(2)])
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(path.read_bytes()[:-5])
+    after = RecentBodies(tmp_path, now_s=lambda: 1_000_000.0)
+    after.keep([digest(3)])
+
+    again = RecentBodies(tmp_path, now_s=lambda: 1_000_000.0)
+    again.load()
+
+    assert [each in again for each in map(digest, (1, 2, 3))] == [True, False, True]
