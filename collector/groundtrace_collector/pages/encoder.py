@@ -14,6 +14,7 @@ from groundtrace_collector.pages.page import Page
 from groundtrace_collector.pages.question import Question, dimensions, encoder_rows, key_text
 from groundtrace_collector.pages.text import clean, one_line
 from groundtrace_collector.query.cohorts import CohortQuery, cohort_table
+from groundtrace_collector.query.dimensions import dimension
 from groundtrace_collector.query.errors import QueryError
 from groundtrace_collector.query.filters import TraceFilter
 from groundtrace_collector.replay.card import Weakness, card, live_part
@@ -85,8 +86,7 @@ async def _cohorts(store: Store, project: str | None, name: str, by: str) -> lis
 
 
 def _question(name: str, by: str) -> Question:
-    quoted = name.replace("'", "''")
-    return Question(by=by, metrics=", ".join(METRICS), where=f"encoder = '{quoted}'")
+    return Question(by=by, metrics=", ".join(METRICS), where=dimension("encoder").where(name))
 
 
 def _before(encoders: Sequence[Mapping[str, object]], name: str) -> str:

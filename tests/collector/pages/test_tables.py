@@ -287,6 +287,20 @@ async def test_an_encoder_leads_to_its_card_and_its_traces(client: httpx.AsyncCl
     assert (await client.get(compared[1].replace("&amp;", "&"))).status_code == 200
 
 
+async def test_an_encoder_named_by_a_windows_path_has_a_card(
+    client: httpx.AsyncClient, send: Send, new_trace: str
+) -> None:
+    await send(rag_spans(new_trace, encoder=r"C:\new\'minilm'"))
+    listed = (await client.get("/encoders")).text
+    link = re.search(r'href="(/encoders/[^"]+)"', listed)
+    assert link is not None
+
+    card = await client.get(link[1])
+
+    assert card.status_code == 200
+    assert table_rows(card.text, "cohorts-title")[0][:2] == ["all", "1"]
+
+
 async def test_a_card_names_the_cohorts_in_which_the_encoder_is_weak(
     client: httpx.AsyncClient, send: Send
 ) -> None:
