@@ -13,8 +13,10 @@ from groundtrace_collector.pages.formats import Moment
 from groundtrace_collector.pages.page import Page
 from groundtrace_collector.pages.scores import Chip
 from groundtrace_collector.pages.text import clean, one_line
+from groundtrace_collector.query.dimensions import dimension
 from groundtrace_collector.query.errors import QueryError, WhereError
 from groundtrace_collector.query.filters import INTERNAL_PROJECT, TraceFilter
+from groundtrace_collector.query.origins import SOURCES, version_order
 from groundtrace_collector.query.saved import list_saved
 from groundtrace_collector.query.traces import TracePage, TraceQuery, count_traces, list_traces
 from groundtrace_collector.store.sql import statement
@@ -22,7 +24,6 @@ from groundtrace_collector.store.store import Store
 
 ROWS = 50
 _CHIPS = 6
-_SOURCES = {"human": 0, "evaluator": 1, "api": 2}
 ORDERS = (
     ("-started_at", "newest first"),
     ("started_at", "oldest first"),
@@ -66,8 +67,8 @@ class Filters:
 
     def api_query(self) -> str:
         """The same question to the API, which takes a project as a part of the where-expression."""
-        quoted = self.project.replace("'", "''")
-        parts = [f"({self.where})" if self.where and self.project else self.where, f"project = '{quoted}'"]
+        of_project = dimension("project").where(self.project)
+        parts = [f"({self.where})" if self.where and self.project else self.where, of_project]
         where = " and ".join(filter(None, parts if self.project else parts[:1]))
         return self.query(where=where, project="")
 
@@ -235,16 +236,23 @@ def with_chosen(options: Options, chosen: str) -> Options:
 def _verdicts(rows: Iterable[Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
     """One score a name, as `score.NAME` takes it: of the trace itself, human over evaluator over api.
 
-    ``rows`` have the newest first; where only spans are scored, their mean stands for the trace.
+    ``rows`` have the newest first, which counts of those of one source and version; where only spans are scored,
+    the mean of what counts for each stands for the trace.
     """
-    own: dict[str, Mapping[str, Any]] = {}
+    counting: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for row in sorted(rows, key=_standing, reverse=True):
+        if row["status"] == "ok":
+            counting.setdefault((row["name"], row["span_id"] or ""), row)
+    own = {name: row for (name, span_id), row in counting.items() if not span_id}
     of_spans: dict[str, list[float]] = defaultdict(list)
-    for row in sorted(rows, key=lambda row: _SOURCES.get(row["source"], len(_SOURCES))):
-        if row["status"] != "ok":
-            continue
-        if not row["span_id"]:
-            own.setdefault(row["name"], row)
-        elif row["score"] is not None:
-            of_spans[row["name"]].append(row["score"])
+    for (name, span_id), row in counting.items():
+        if span_id and row["score"] is not None:
+            of_spans[name].append(row["score"])
     means = {name: {"score": fmean(values), "label": None} for name, values in of_spans.items()}
     return sorted((means | own).items())
+
+
+def _standing(row: Mapping[str, Any]) -> tuple[int, tuple[list[str], str]]:
+    """What `score.NAME` ranks a score by before its age, the most the highest."""
+    rank = SOURCES.index(row["source"]) if row["source"] in SOURCES else -1
+    return rank, version_order(row["version"])

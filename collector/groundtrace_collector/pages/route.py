@@ -5,8 +5,10 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
+from groundtrace_collector.amiss import invalid
 from groundtrace_collector.errors import ApiError, StoreDownError
 from groundtrace_collector.pages.page import ErrorPage, rendered
 from groundtrace_collector.pages.text import clean
@@ -28,6 +30,8 @@ class PageRoute(APIRoute):
                 return await handler(request)
             except ApiError as error:
                 return error_page(error.status, error.message)
+            except RequestValidationError as error:
+                return error_page(400, invalid(error.errors()[0], ""))
             except StoreDownError as error:
                 return error_page(503, f"{error}. Try again once it is back.")
             except Exception:

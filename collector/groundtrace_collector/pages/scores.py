@@ -67,8 +67,11 @@ def chip(name: str, score: Mapping[str, Any]) -> Chip:
 
 
 def failed(name: str, score: Mapping[str, Any]) -> bool:
-    """Whether a score counts as failed: by its label, else by its number and its evaluator's threshold."""
-    if score.get("label"):
+    """Whether a score counts as failed, as `fail_rate` counts: by its label fail or pass, else by its number.
+
+    The number is held to its evaluator's threshold; another label says nothing of it.
+    """
+    if score.get("label") in ("fail", "pass"):
         return bool(score["label"] == "fail")
     if score.get("score") is None:
         return False

@@ -1,6 +1,7 @@
 """The pages as a browser gets them: through the real application, on a real store."""
 
 import re
+from typing import Any
 
 import httpx
 import pytest
@@ -120,6 +121,67 @@ async def test_a_failed_score_says_so_in_words(client: httpx.AsyncClient) -> Non
     assert re.search(r"Context relevance <b>0\.83</b></span>", html)
 
 
+@pytest.mark.parametrize(
+    ("scores", "chip", "expression"),
+    [
+        pytest.param(
+            [{"score": 0.9, "version": "1.10"}, {"score": 0.1, "version": "1.9"}],
+            "Groundedness <b>0.90</b></span>",
+            "score.groundedness = 0.9",
+            id="newer version given first",
+        ),
+        pytest.param(
+            [
+                {"score": score, "version": version, "span_id": "1" * 16}
+                for score, version in ((0, "1"), (1, "2"))
+            ],
+            "Groundedness <b>1.00</b></span>",
+            "score.groundedness = 1",
+            id="span scored by two versions",
+        ),
+    ],
+)
+async def test_the_list_shows_the_score_that_an_expression_finds(
+    client: httpx.AsyncClient,
+    send: Send,
+    new_trace: str,
+    scores: list[dict[str, Any]],
+    chip: str,
+    expression: str,
+) -> None:
+    await send([{"trace_id": new_trace}])
+    sent = [{"trace_id": new_trace, "name": "groundedness", "source": "evaluator", **each} for each in scores]
+    assert (await client.post("/api/v1/scores", json={"scores": sent})).json()["accepted"] == len(sent)
+
+    html = (await client.get("/", params={"where": expression})).text
+
+    assert chip in html
+
+
+@pytest.mark.parametrize(
+    ("score", "says"),
+    [
+        pytest.param({"score": 0.2, "label": "partial"}, "fail", id="other label, low score"),
+        pytest.param({"score": 0.8, "label": "partial"}, "pass", id="other label, high score"),
+        pytest.param({"score": 0.2, "label": "pass"}, "pass", id="label pass, low score"),
+        pytest.param({"score": 0.8, "label": "fail"}, "fail", id="label fail, high score"),
+    ],
+)
+async def test_a_trace_fails_on_its_page_as_it_counts_in_the_fail_rate(
+    client: httpx.AsyncClient, send: Send, new_trace: str, score: dict[str, Any], says: str
+) -> None:
+    await send([{"trace_id": new_trace}])
+    sent = {"trace_id": new_trace, "name": "groundedness", **score}
+    assert (await client.post("/api/v1/scores", json={"scores": [sent]})).json()["accepted"] == 1
+
+    html = (await client.get(f"/traces/{new_trace}")).text
+    asked = {"by": "service", "metrics": "fail_rate:groundedness"}
+    (cohort,) = (await client.get("/api/v1/cohorts", params=asked)).json()["cohorts"]
+
+    assert f"</span> {says}</span>" in html[html.index('aria-label="Groundedness"') :]
+    assert cohort["metrics"]["fail_rate:groundedness"]["value"] == (says == "fail")
+
+
 async def test_a_trace_without_its_root_is_marked_incomplete(client: httpx.AsyncClient, send: Send) -> None:
     await send(rag_spans(new_trace_id())[1:])
 
@@ -174,10 +236,10 @@ async def test_the_json_link_of_a_narrowed_list_gives_the_same_traces(
     client: httpx.AsyncClient, send: Send
 ) -> None:
     ours = new_trace_id()
-    await send(rag_spans(ours), resource={"openinference.project.name": "it's ours"})
+    await send(rag_spans(ours), resource={"openinference.project.name": r"it's \new"})
     await send(rag_spans(new_trace_id()), resource={"openinference.project.name": "theirs"})
     html = (
-        await client.get("/", params={"project": "it's ours", "where": "status = 'ok' or kind = 'LLM'"})
+        await client.get("/", params={"project": r"it's \new", "where": "status = 'ok' or kind = 'LLM'"})
     ).text
     url = re.search(r'<a href="(/api/v1/traces[^"]*)">', html)
     assert url is not None
@@ -286,6 +348,21 @@ async def test_feedback_is_on_the_trace_page(client: httpx.AsyncClient, traced: 
     assert "There is no voucher." in html
 
 
+async def test_of_what_was_said_before_and_after_its_trace_came_the_newer_is_shown(
+    client: httpx.AsyncClient, send: Send, new_trace: str
+) -> None:
+    for value in (-1, 1):
+        given = {"trace_id": new_trace, "name": "thumbs", "value": value}
+        assert (await client.post("/api/v1/feedback", json=given)).status_code == 200
+        await send([{"trace_id": new_trace}])
+
+    (said,) = (await client.get(f"/api/v1/traces/{new_trace}")).json()["feedback"]
+
+    assert said["value"] == 1
+    found = await client.get("/api/v1/traces/count", params={"where": "feedback.thumbs = 1"})
+    assert found.json()["traces"] == 1
+
+
 async def test_a_trace_that_nothing_evaluated_says_how_to_begin(
     client: httpx.AsyncClient, send: Send, new_trace: str
 ) -> None:
@@ -331,6 +408,13 @@ async def test_the_settings_page_tells_the_store_and_the_retention(client: httpx
     assert "30 days" in html
     assert "http://127.0.0.1:4318/v1/traces" in html
     assert migration_names()[-1] in html
+
+
+async def test_a_number_that_is_none_in_an_address_is_told_in_words(client: httpx.AsyncClient) -> None:
+    response = await client.get("/datasets/golden", params={"version": "newest"})
+
+    assert response.status_code == 400
+    assert "version: Input should be a valid integer" in response.text
 
 
 async def test_a_failure_inside_a_page_is_a_page_and_a_log_entry(
