@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from groundtrace_collector.gating.proving import Standing
 
 Outcome = Literal["pass", "fail", "undecided"]
+_NO_FAMILY = ""
+"""The cohort of what has no value in the dimension; where nothing has one, it stands for those that were not seen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +89,11 @@ def _cohorts(rule: Rule, evidence: Evidence) -> Sequence[str]:
         case "whole":
             return (WHOLE,)
         case "each":
-            return families(evidence)
+            return families(evidence) or (_NO_FAMILY,)
         case "all":
-            return (WHOLE, *families(evidence))
+            # A rule that says nothing of cohorts is about the families only where there are some.
+            unseen = (_NO_FAMILY,) if "cohorts" in rule.model_fields_set else ()
+            return (WHOLE, *(families(evidence) or unseen))
         case named:
             return list(dict.fromkeys(named))
 
@@ -108,6 +112,9 @@ def _look(
         blocks=False,
         notes=standing.notes if standing else (),
     )
+    if rule.cohorts in ("each", "all") and cohort == _NO_FAMILY and not any(families(evidence)):
+        why = "no cohort was seen: is the dimension written as the traces or rows have it?"
+        return replace(undecided, reason=f"insufficient data: {why}")
     if compared is None:
         known = sorted({name for _, name in evidence.found})
         why = "nothing was seen of this cohort" if rule.metric in known else f"there is {', '.join(known)}"

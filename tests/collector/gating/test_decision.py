@@ -119,6 +119,31 @@ def test_a_rule_looks_at_the_cohorts_that_it_names(cohorts: Any, looked_at: list
     assert [check.cohort for check in found.checks] == looked_at
 
 
+@pytest.mark.parametrize(
+    ("cohorts", "seen"),
+    [
+        pytest.param({"cohorts": "each"}, [], id="each, no trace"),
+        pytest.param({"cohorts": "all"}, [], id="all, a report without cohorts"),
+        pytest.param({"cohorts": "each"}, [""], id="each, a dimension that nothing has"),
+        pytest.param({}, [""], id="by itself, a dimension that nothing has"),
+    ],
+)
+def test_a_rule_about_families_does_not_pass_where_none_was_seen(
+    cohorts: dict[str, str], seen: list[str]
+) -> None:
+    found = decided(gate(NO_REGRESSION | cohorts), whole=compared(0.0), **dict.fromkeys(seen, compared(0.0)))
+
+    undecided = [(check.cohort, check.outcome) for check in found.checks if check.cohort != "*"]
+    assert (found.passed, undecided) == (False, [("", "undecided")])
+    assert found.checks[-1].reason.startswith("insufficient data: no cohort was seen")
+
+
+def test_what_has_no_family_is_held_to_the_rule_beside_those_that_have() -> None:
+    found = decided(gate(NO_REGRESSION | {"cohorts": "each"}), a=compared(0.0), **{"": compared(-0.3)})
+
+    assert [(check.cohort, check.outcome) for check in found.checks] == [("a", "pass"), ("", "fail")]
+
+
 def test_a_metric_without_direction_takes_limits_only() -> None:
     asked = gate({"kind": "no-regression", "metric": "traces"})
     found = evidence({"whole": compared(1.0)}, metric="traces")
