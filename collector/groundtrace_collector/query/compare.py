@@ -91,6 +91,7 @@ def _compared(
     traces: ComparedTraces, metrics: Sequence[Metric], *, watched: bool
 ) -> tuple[Sizes, dict[str, dict[Key, dict[str, Any]]]]:
     try:
+        traces.keep()
         sizes = traces.sizes()
         return sizes, _comparisons(traces, sizes, metrics, watched=watched)
     finally:

@@ -85,12 +85,19 @@ class ComparedTraces:
         self._whole = "WITH ROLLUP" if cohort else ""
         # All that pairs may be wanted of: whether the sides share their questions is known with the sums.
         self._pairable = [metric for metric in metrics if metric.form in PAIRABLE]
-        rows = per_trace(metrics, selection, self._columns)
-        sql = statement(__package__, "compare_rows").replace("PER_TRACE", rows.sql)
-        used = ", ".join(f"{name} = {value}" for name, value in ONE_THREAD.items())
-        driver.command(f"{sql}SETTINGS {used}", {**rows.parameters, **(cohort.parameters if cohort else {})})
+        self._read = per_trace(metrics, selection, self._columns)
+        self._cohort = cohort
         self._more = False
-        self._keys: dict[int, Key] = {0: _WHOLE, **(self._cohorts() if cohort else {})}
+        self._keys: dict[int, Key] = {0: _WHOLE}
+
+    def keep(self) -> None:
+        """Read the traces; whatever comes of it, `close` drops them."""
+        sql = statement(__package__, "compare_rows").replace("PER_TRACE", self._read.sql)
+        used = ", ".join(f"{name} = {value}" for name, value in ONE_THREAD.items())
+        bound = self._cohort.parameters if self._cohort else {}
+        self._driver.command(f"{sql}SETTINGS {used}", {**self._read.parameters, **bound})
+        if self._cohort:
+            self._keys |= self._cohorts()
 
     def _cohorts(self) -> dict[int, Key]:
         """The cohorts that are shown, the largest first, by their hash."""

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from groundtrace_collector.errors import StoreError
 from groundtrace_collector.query.absences import of_comparison
 from groundtrace_collector.query.compare import CompareQuery, compare
 from groundtrace_collector.query.errors import QueryError
@@ -17,6 +18,7 @@ from groundtrace_collector.query.filters import TraceFilter
 from groundtrace_collector.query.intervals import MIN_MOVING, Law, wilson
 from groundtrace_collector.query.sides import sides_of
 from groundtrace_collector.replay.ranking import DEPTH, churn_measures
+from groundtrace_collector.store.driver import Driver
 from tests.collector.rows import score, trace
 
 if TYPE_CHECKING:
@@ -328,6 +330,29 @@ async def test_an_answer_says_when_there_are_more_cohorts_than_it_shows(
     assert (len(found["cohorts"]), found["more"]) == (201, more)
     told = [each for each in of_comparison(found) if "more cohorts than these 200" in each]
     assert len(told) == more
+
+
+async def test_a_comparison_that_is_ended_early_keeps_no_traces(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.insert("traces", [row for n in range(30) for row in _pair(n, {}, {})])
+    query, ended = Driver.query, []
+
+    def ending(driver: Driver, sql: str, *rest: Any) -> list[dict[str, Any]]:
+        """End the statement that follows the reading of the traces, as the server does with long ones."""
+        if "FROM compared" not in sql:
+            return query(driver, sql, *rest)
+        ended.append(driver)
+        return query(driver, "SELECT throwIf(1)")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Driver, "query", ending)
+        with pytest.raises(StoreError):
+            await _compare(store, "p50_ms", cohort="service")
+
+    (driver,) = ended
+    with pytest.raises(StoreError, match="compared"):
+        driver.query("SELECT count() FROM compared")
 
 
 async def test_a_value_compared_with_itself_is_refused(store: Store) -> None:
