@@ -88,13 +88,14 @@ def cohort_rows(
     """The API's cohorts as rows, each column on a scale of its own."""
     shown = cohorts[: min(MOST_ROWS, _MOST_CELLS // max(len(names), 1))]
     scales = {name: metrics.scale(cohort["metrics"][name] for cohort in shown) for name in names}
+    urls = question.traces_urls(question.by, [cohort["key"] for cohort in shown])
     return tuple(
         CohortRow(
             key=key_text(cohort),
-            url=question.traces_url(question.by, cohort["key"]),
+            url=url,
             cells=tuple(metrics.cell(name, cohort["metrics"][name], scales[name]) for name in names),
         )
-        for cohort in shown
+        for cohort, url in zip(shown, urls, strict=True)
     )
 
 

@@ -109,14 +109,16 @@ def compared_rows(
     cohorts: Sequence[Mapping[str, Any]], names: Sequence[str], question: Question
 ) -> tuple[ComparedRow, ...]:
     """The API's cohorts as rows, the whole first as it comes."""
+    shown = cohorts[: min(MOST_ROWS, _MOST_CELLS // max(len(names), 1))]
+    urls = question.traces_urls(question.cohort, [cohort["key"] for cohort in shown])
     return tuple(
         ComparedRow(
             key=key_text(cohort),
             whole=place == 0,  # a family may be called `*`, too
-            url=question.traces_url(question.cohort, cohort["key"]),
+            url=url,
             cells=tuple(metrics.change(name, cohort["metrics"][name]) for name in names),
         )
-        for place, cohort in enumerate(cohorts[: min(MOST_ROWS, _MOST_CELLS // max(len(names), 1))])
+        for place, (cohort, url) in enumerate(zip(shown, urls, strict=True))
     )
 
 

@@ -1,18 +1,19 @@
 """What the forms of the cohort and the comparison page ask."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Self
 from urllib.parse import urlencode
 
-from groundtrace_collector.pages.text import one_line
+from groundtrace_collector.pages.text import Budget, html_bytes, one_line
 from groundtrace_collector.query.dimensions import BOOKKEEPING, DERIVED, dimension
 from groundtrace_collector.query.errors import QueryError
 from groundtrace_collector.query.filters import INTERNAL_PROJECT, TraceFilter
 from groundtrace_collector.store.sql import statement
 from groundtrace_collector.store.store import Store
 
+_LINK_BYTES = 60_000
 DIMENSIONS = (
     *("encoder", "reranker", "llm_model", "prompt_version", "route", "project", "service", "status"),
     *DERIVED,
@@ -87,6 +88,16 @@ class Question:
         where = " and ".join(filter(None, (f"({self.where})" if self.where else "", found)))
         narrowed = {"where": where, "cohort": self.saved, "since": self.since, "until": self.until}
         return "/?" + urlencode({name: value for name, value in narrowed.items() if value})
+
+    def traces_urls(self, by: str, keys: Sequence[str]) -> Iterator[str]:
+        """As `traces_url`, of each cohort in turn; empty behind the last that a page has room for.
+
+        Each repeats the whole question, and an expression may have 20,000 characters.
+        """
+        room = Budget(_LINK_BYTES)
+        for key in keys:
+            url = self.traces_url(by, key)
+            yield url if room.spend(html_bytes(url)) else ""
 
 
 def error_field(error: QueryError) -> str:

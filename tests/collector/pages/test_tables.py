@@ -5,10 +5,12 @@ import re
 import httpx
 import pytest
 
+from groundtrace_collector.store.store import Store
 from tests.collector.conftest import Send
 from tests.collector.otlp import new_trace_id
 from tests.collector.pages.markup import parsed, table_rows
 from tests.collector.pages.rag import rag_spans
+from tests.collector.rows import trace
 
 BY_ENCODER = {"by": "encoder", "base": "minilm@1", "candidate": "minilm@2"}
 
@@ -353,3 +355,35 @@ async def test_a_table_of_many_cohorts_and_metrics_stays_small(client: httpx.Asy
     assert len(response.content) < 300_000
     assert "more cohorts" in response.text
     parsed(response.text)
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        pytest.param("/cohorts", {"by": "metadata.family", "since": ""}, id="cohorts"),
+        pytest.param("/compare", BY_ENCODER | {"cohort": "metadata.family"}, id="compare"),
+    ],
+)
+async def test_a_table_stays_small_however_long_the_expression(
+    client: httpx.AsyncClient, store: Store, path: str, asked: dict[str, str]
+) -> None:
+    families = [f"family-{number:03}" for number in range(200)]
+    rows = [
+        trace(f"{name}{encoder}", Encoder=encoder, Metadata={"family": name})
+        for name in families
+        for encoder in (BY_ENCODER["base"], BY_ENCODER["candidate"])
+    ]
+    await store.insert("traces", rows)
+    listed = ", ".join(f"'{name}'" for name in families)
+
+    response = await client.get(
+        path, params=asked | {"metrics": "traces", "where": f"metadata.family in ({listed})"}
+    )
+
+    assert response.status_code == 200
+    assert len(response.content) < 300_000
+    rows_shown = [row[0] for row in table_rows(response.text, "content")]
+    assert [name for name in rows_shown if name in families] == families[
+        : len(rows_shown) - (path == "/compare")
+    ]
+    assert "<bdi>family-000</bdi></a>" in response.text
