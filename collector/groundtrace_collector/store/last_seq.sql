@@ -9,5 +9,9 @@ SELECT greatest(
     (SELECT max(Seq) FROM jobs),
     (SELECT max(Seq) FROM ledger),
     (SELECT max(Seq) FROM saved_cohorts),
-    (SELECT max(Seq) FROM api_keys)
+    (SELECT max(Seq) FROM api_keys),
+    (SELECT max(Seq) FROM datasets),
+    (SELECT max(Seq) FROM dataset_members),
+    (SELECT max(Seq) FROM job_spending),
+    (SELECT max(Seq) FROM calibrations)
 ) AS Seq

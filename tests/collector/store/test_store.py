@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from groundtrace_collector.errors import StoreDownError
 from groundtrace_collector.store.clock import Sequence
+from groundtrace_collector.store.sql import statement
 from groundtrace_collector.store.store import Store
 from tests.collector.conftest import MEMORY_BYTES
 
@@ -96,3 +98,20 @@ def test_the_sequence_never_goes_back_when_the_clock_does() -> None:
     sequence = Sequence(now_us=lambda: next(clock))
 
     assert [sequence.next() for _ in range(4)] == [1_000, 1_001, 1_002, 2_000]
+
+
+async def test_a_start_takes_the_sequence_up_behind_every_row_that_has_a_number(store: Store) -> None:
+    numbered = await store.query(
+        "SELECT table AS Table FROM system.columns WHERE database = currentDatabase() AND name = 'Seq' "
+        "AND table NOT LIKE '%_mv' AND table NOT IN ('otel_traces', 'retrieved_documents')"
+    )
+    tables = sorted(row["Table"] for row in numbered)
+
+    for table in tables:
+        seq = store.next_seq()
+        day = {"Day": datetime.now(UTC).date()} if table == "job_spending" else {}  # else it is out of date
+        await store.insert(table, [{"Seq": seq, **day}])
+        (last,) = await store.query(statement("groundtrace_collector.store", "last_seq"))
+        assert (table, last["Seq"]) == (table, seq)
+
+    assert {"scores", "feedback", "jobs", "calibrations"} < set(tables)
