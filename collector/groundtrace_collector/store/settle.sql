@@ -139,13 +139,13 @@ FROM
             Kind = 'EMBEDDING' AND Model != '' AND NOT Indexing AS is_encoding,
             Kind IN ('LLM', 'EMBEDDING', 'RERANKER') AND (Kind, SpanNo) NOT IN (SELECT Kind, SpanNo FROM covered) AS is_charged,
             Kind = 'LLM' AND is_charged AS is_call,
-            -- What a span says itself stands. Else its tokens have the price of its model, its day and its length, as
+            -- What a span says itself stands, if it is a number. Else its tokens have the price of its model, its day and its length, as
             -- prices/table.py has it for one span; cached tokens are the prompt's, reasoning is the answer's.
             arrayLastIndex((model, since_ns, over_tokens) -> model = Model
                     AND since_ns <= toUnixTimestamp64Nano(Timestamp) AND over_tokens < toInt64(TokensPrompt),
                 {price_model:Array(String)}, {price_since_ns:Array(Int64)}, {price_over_tokens:Array(Int64)}) AS price,
             ifNull(TokensCacheRead, 0) + ifNull(TokensCacheWrite, 0) AS cached,
-            coalesce(CostUsd, if(price = 0, NULL, (
+            coalesce(if(isFinite(CostUsd), CostUsd, NULL), if(price = 0, NULL, (
                 (TokensPrompt - if(TokensPrompt >= cached, cached, 0)) * {price_input:Array(Float64)}[price]
                 + ifNull(TokensCacheRead, 0) * {price_cache_read:Array(Float64)}[price]
                 + ifNull(TokensCacheWrite, 0) * {price_cache_write:Array(Float64)}[price]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -235,6 +236,18 @@ async def test_tokens_of_a_framework_span_and_its_client_span_count_once(
     assert await settled(collector, trace_id, "TokensPrompt", "TokensCompletion", "CostUsd") == (
         1_107, 13, 0.875,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("cost", [math.nan, math.inf])
+async def test_a_cost_that_is_no_number_is_none(
+    send: Send, collector: Collector, now_ns: int, cost: float
+) -> None:
+    trace_id = new_trace_id()
+    await send(
+        [{"trace_id": trace_id, "kind": "LLM", "start_ns": now_ns, "attributes": {"llm.cost.total": cost}}]
+    )
+
+    assert await settled(collector, trace_id, "CostUsd") is None
 
 
 async def test_unknown_tokens_are_null_not_zero(send: Send, collector: Collector, now_ns: int) -> None:
