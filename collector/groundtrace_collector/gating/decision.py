@@ -18,6 +18,7 @@ from groundtrace_collector.gating.gate_file import GateFileError, Limit, NonInfe
 from groundtrace_collector.gating.tails import holm, p_above, p_below
 from groundtrace_collector.query.compare import WHOLE
 from groundtrace_collector.query.intervals import Value
+from groundtrace_collector.query.metrics import MIN_N
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -147,12 +148,16 @@ def _insufficient(rule: Rule, compared: Compared, min_n: int) -> str:
     n = compared.candidate.n if isinstance(rule, Limit) else compared.n
     if n < min_n:
         return f"{n} {'pairs' if compared.paired else 'traces'}, and the rule needs {min_n}"
+    if compared.clusters is not None and compared.clusters < MIN_N:
+        return (
+            f"{n} rows are of {compared.clusters} queries or documents, and a verdict needs {MIN_N} of these"
+        )
     judged = compared.candidate if isinstance(rule, Limit) else compared.difference
     return "" if judged.value is not None else f"the {rule.metric} of this comparison is undefined"
 
 
 def _limit(check: Check, rule: Limit, compared: Compared) -> Check:
-    own, df = compared.candidate, float(compared.candidate.n - 1)
+    own, df = compared.candidate, float((compared.clusters or compared.candidate.n) - 1)
     least = rule.at_least is not None
     bound = rule.at_least if rule.at_least is not None else rule.at_most or 0.0
     words = f"{'at least' if least else 'at most'} {bound:g}"
@@ -179,7 +184,7 @@ def _loss(compared: Compared) -> Value:
 
 
 def _df(compared: Compared) -> float:
-    return float(compared.difference.n - (1 if compared.paired else 2))
+    return float((compared.clusters or compared.difference.n) - (1 if compared.paired else 2))
 
 
 def _bounded(check: Check, compared: Compared, *, bound: float, words: str) -> Check:

@@ -28,6 +28,8 @@ class Compared:
     difference: Value
     paired: bool
     direction: Direction | None
+    clusters: int | None = None
+    """Groups of rows that a replay draws together; None where nothing is known to be grouped."""
 
     @property
     def n(self) -> int:
@@ -100,12 +102,13 @@ def of_replay(report: Report) -> Evidence:
             difference=_figure(each.difference),
             paired=each.paired,
             direction=each.direction,
+            clusters=cohort.clusters,
         )
         for cohort in report.cohorts
         for name, each in cohort.metrics.items()
     }
     churn = {
-        (cohort.key, name): _alone(NOTHING, _figure(each))
+        (cohort.key, name): _alone(NOTHING, _figure(each), clusters=cohort.clusters)
         for cohort in report.cohorts
         for name, each in cohort.churn.items()
     }
@@ -134,6 +137,13 @@ def _figure(given: Figure) -> Value:
     return Value(value=given.value, low=given.low, high=given.high, n=given.n)
 
 
-def _alone(base: Value, candidate: Value) -> Compared:
+def _alone(base: Value, candidate: Value, *, clusters: int | None = None) -> Compared:
     """A figure that takes limits only."""
-    return Compared(base=base, candidate=candidate, difference=NOTHING, paired=False, direction=None)
+    return Compared(
+        base=base,
+        candidate=candidate,
+        difference=NOTHING,
+        paired=False,
+        direction=None,
+        clusters=clusters,
+    )

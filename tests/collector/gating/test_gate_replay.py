@@ -102,6 +102,25 @@ def test_margins_of_two_spaces_are_not_compared_and_may_have_a_limit(folder: Pat
     assert "margins of two embedding spaces have no difference; use margin_auroc" in refused["reason"]
 
 
+def test_many_rows_about_few_documents_decide_nothing_where_these_are_drawn_together(folder: Path) -> None:
+    rows = [{"query": f"query legal {n}", "positive_ids": [f"legal-{n % 4}"]} for n in range(40)]
+    _write(folder / "few.jsonl", rows)
+    asked = REPLAY.replace("questions", "few").replace('by = "metadata.doc_family"', 'cluster = "document"')
+    limits = "".join(
+        f'[[rule]]\nkind = "limit"\nmetric = "{metric}"\nat_least = 0\n' for metric in ("recall@3", "churn@3")
+    )
+
+    code, found, _ = _gate(folder, asked + NO_REGRESSION + limits)
+
+    assert code == 1
+    assert {(check["outcome"], check["reason"]) for check in found["checks"]} == {
+        (
+            "undecided",
+            "insufficient data: 40 rows are of 4 queries or documents, and a verdict needs 20 of these",
+        )
+    }
+
+
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
