@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     Cohorts = Sequence[Mapping[str, Any]]
 
 NEWEST_SCORES = 1_000
-"""As many scores of a name are looked at to learn which evaluators made them: one answer of the API."""
+"""As many scores of a name and source are looked at to learn which evaluators made them: one answer of the API."""
 
 
 def run_gate(path: Path, *, url: str | None = None) -> Decision:
@@ -113,15 +113,23 @@ def _of_candidate(client: Client, live: Live, metrics: list[str]) -> tuple[Cohor
 def _standings(client: Client, gate: GateFile, live: Live) -> dict[str, Standing]:
     in_files = read_calibrations(gate.gate.calibrations, gate.folder)
     judged = {name: score for name in gate.metrics if (score := judged_score(name))}
-    made = {
-        score: client.scores(name=score, where=live.where, cohort=live.saved, limit=NEWEST_SCORES)["scores"]
-        for score in set(judged.values())
-    }
+    made = {score: _made(client, live, score) for score in set(judged.values())}
     kept = client.get("/api/v1/calibrations")["calibrations"] if judged else []
     return {
         name: standing(name, made[score], [*kept_calibrations(kept, made[score]), *in_files])
         for name, score in judged.items()
     }
+
+
+def _made(client: Client, live: Live, score: str) -> list[Mapping[str, Any]]:
+    """The newest scores that need proof, source by source: those of people, however many, must not crowd them out."""
+    return [
+        each
+        for source in ("evaluator", "api")
+        for each in client.scores(
+            name=score, source=source, where=live.where, cohort=live.saved, limit=NEWEST_SCORES
+        )["scores"]
+    ]
 
 
 def _of_replay(gate: GateFile, asked: Replay, url: str | None) -> Evidence:

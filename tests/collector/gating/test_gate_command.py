@@ -192,6 +192,29 @@ def test_a_margin_has_a_limit_on_the_candidates_own_scale_and_is_not_compared(
     )
 
 
+def test_many_scores_of_people_do_not_hide_an_unproven_evaluator(url: str, tmp_path: Path) -> None:
+    made = [
+        {"trace_id": f"{n:032x}", "name": "kindness", "score": 0.5, "source": "evaluator"}
+        for n in range(1, len(FOUND) * QUESTIONS + 1)
+    ]
+    said = [
+        {"trace_id": f"{10_000 + n:032x}", "name": "kindness", "score": 1.0, "source": "human"}
+        for n in range(1_000)
+    ]
+    for scores in (made, said):
+        httpx.post(f"{url}/api/v1/scores", json={"scores": scores}).raise_for_status()
+    (tmp_path / "gate.toml").write_text(
+        '[live]\nby = "encoder"\nbase = "hash@1"\ncandidate = "lsa@2"\n'
+        '[[rule]]\nkind = "limit"\nmetric = "score:kindness"\nat_least = 0.4\n'
+    )
+
+    done = _gate(tmp_path / "gate.toml", "--url", url, "--json")
+
+    (check,) = json.loads(done.stdout)["checks"]
+    assert (done.exit_code, check["outcome"], check["candidate"]["n"]) == (1, "undecided", 120)
+    assert check["reason"].startswith("unproven evaluator: no human labels of kindness")
+
+
 def test_a_gate_replays_a_dataset_that_the_collector_keeps(url: str, tmp_path: Path) -> None:
     rows = [{"query": word, "positive_chunk": f"{word} {word}"} for word in ("anchor", "bridge", "candle")]
     with Client(url) as client:
