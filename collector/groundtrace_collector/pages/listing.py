@@ -107,6 +107,8 @@ class TraceListPage(Page):
     template: ClassVar[str] = "traces.html"
     section: ClassVar[str] = "traces"
     filters: Filters
+    narrowed: bool
+    """Whether the reader's own filters leave anything out; the project of a bound key is none of them."""
     error: str = ""
     """What is wrong with the filters; then there are no rows."""
     error_field: str = ""
@@ -180,6 +182,7 @@ async def _page(store: Store, filters: Filters, project: str | None, **content: 
         title="Traces",
         json_url=f"/api/v1/traces?{filters.api_query()}",
         filters=filters,
+        narrowed=(filters if project is None else replace(filters, project="")).narrowed,
         projects=tuple(row["Project"] for row in rows),
         saved=await saved_options(store, project, filters.cohort),
         periods=with_chosen(PERIODS, filters.since),

@@ -6,6 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
+from groundtrace_collector.access.key import Role
+from groundtrace_collector.collector import Collector
 from groundtrace_collector.store.migrate import migration_names
 from groundtrace_collector.store.store import Store
 from tests.collector.conftest import Send
@@ -92,6 +94,20 @@ async def test_an_empty_list_shows_the_line_that_sends_the_first_trace(client: h
     html = (await client.get("/")).text
 
     assert 'groundtrace.instrument(endpoint="http://127.0.0.1:4318")' in html
+
+
+async def test_a_project_without_traces_shows_its_reader_how_to_send_the_first(
+    client: httpx.AsyncClient, collector: Collector
+) -> None:
+    _, token = await collector.keys.create(name="new team", role=Role.READ, project="new")
+    headers = {"authorization": f"Bearer {token}"}
+
+    html = (await client.get("/", headers=headers)).text
+    filtered = (await client.get("/?since=24h", headers=headers)).text
+
+    assert "groundtrace.instrument(" in html
+    assert ">Clear<" not in html
+    assert "No trace matches." in filtered
 
 
 async def test_the_list_shows_what_a_trace_is_about(client: httpx.AsyncClient, traced: str) -> None:
