@@ -36,6 +36,7 @@ DRAIN_S = 10.0
 _FIRST_RETRY_S, _LAST_RETRY_S = 0.1, 5.0
 _FRAME_BYTES = 64  # more than our fields take
 _MOST_GATHER_S = 0.5
+_TOLD_S = 30.0  # how long a disk that took no segment is said to take none, where nothing tries it again
 _LARGE = 0.25  # of what a commit holds at most: where one is as large, more follow
 _MEMORY_LIMIT = 241  # ClickHouse's code for it, also where all statements together reached theirs
 
@@ -103,6 +104,8 @@ class CommitQueue:
         self._gathered.set()
         self._took_s = 0.0  # by the last commit
         self._store_says = ""  # why the store does not take a segment, while it does not
+        self._disk_says = ""  # why the last segment could not be written
+        self._disk_said_s = 0.0
         self._in_doubt = False  # whether something went wrong since the store was last looked through
         self.ready = asyncio.Event()
         """Set once everything that an earlier process left is in the store."""
@@ -118,6 +121,13 @@ class CommitQueue:
     def waiting_bytes(self) -> int:
         """Bytes of the requests that are not in a segment yet."""
         return self._waiting_bytes
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing is stored now; '' where nothing is known to be in the way."""
+        # Who sends only to a collector that is ready would never find out that the disk is well again.
+        is_news = time.monotonic() - self._disk_said_s < _TOLD_S
+        return self._store_says or (self._disk_says if is_news else "")
 
     def check_room(self, body_bytes: int, *, held: int = 0) -> None:
         """Raise UnavailableError when ``body_bytes`` more may not wait; ``held`` of the same body are read already.
@@ -270,9 +280,12 @@ class CommitQueue:
             segment = await self._write(batch)
         except OSError as error:
             logger.error("A segment could not be written: %s", error)
+            self._disk_says = f"the disk takes no segment: {error.strerror}"
+            self._disk_said_s = time.monotonic()
             self._in_doubt = True
             _fail(batch, UnavailableError(f"the collector cannot write: {error.strerror}", retry_after_s=5))
             return
+        self._disk_says = ""
         try:
             await self._insert(segment)
         except StoreParseError as error:

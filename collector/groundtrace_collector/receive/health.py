@@ -18,10 +18,12 @@ async def healthz() -> dict[str, str]:
 
 @router.get("/readyz")
 async def readyz(request: Request) -> dict[str, str]:
-    """The store answers, and what an earlier process left is in it; 503 until then."""
+    """The store answers and takes spans, and what an earlier process left is in it; 503 where not."""
     collector = collector_of(request)
     if not collector.commits.ready.is_set():
         raise UnavailableError("segments of an earlier process are being stored")
+    if trouble := collector.commits.trouble:
+        raise UnavailableError(f"nothing can be stored: {trouble}")
     try:
         await collector.store.query("SELECT 1 AS one")
     except StoreError as error:

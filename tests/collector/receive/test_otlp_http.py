@@ -276,6 +276,50 @@ async def test_ready_once_the_store_answers(client: httpx.AsyncClient) -> None:
     assert (response.status_code, response.json()) == (200, {"status": "ok"})
 
 
+async def ready(client: httpx.AsyncClient, *, wanted: int) -> str:
+    """What `/readyz` says once it answers ``wanted``."""
+    async with asyncio.timeout(30):
+        while (answer := await client.get("/readyz")).status_code != wanted:  # noqa: ASYNC110  (polled as users do)
+            await asyncio.sleep(0.02)
+    return answer.text
+
+
+async def test_not_ready_while_the_store_takes_no_spans(
+    client: httpx.AsyncClient, collector: Collector
+) -> None:
+    await collector.store.command("DETACH TABLE otlp_in")
+    try:
+        sent = asyncio.create_task(client.post("/v1/traces", content=one_span(), headers=PROTOBUF))
+        assert "nothing can be stored: " in await ready(client, wanted=503)
+    finally:
+        await collector.store.command("ATTACH TABLE otlp_in")
+
+    assert (await sent).status_code == 200
+    assert await ready(client, wanted=200) == '{"status":"ok"}'
+
+
+@pytest.mark.parametrize(
+    "sent_again", [pytest.param(True, id="sent-again"), pytest.param(False, id="not-tried")]
+)
+async def test_not_ready_while_no_segment_can_be_written(
+    client: httpx.AsyncClient, collector: Collector, monkeypatch: pytest.MonkeyPatch, *, sent_again: bool
+) -> None:
+    segments = collector.config.data_dir / "segments"
+    segments.rmdir()
+    refused = await client.post("/v1/traces", content=one_span(), headers=PROTOBUF)
+    said = await client.get("/readyz")
+    segments.mkdir()
+    if sent_again:
+        accepted = await client.post("/v1/traces", content=one_span(), headers=PROTOBUF)
+        assert accepted.status_code == 200
+    else:  # whoever sends only to who is ready would never find out
+        monkeypatch.setattr("groundtrace_collector.commit.queue._TOLD_S", 0.0)
+
+    assert (refused.status_code, said.status_code) == (503, 503)
+    assert "the disk takes no segment: No such file or directory" in said.text
+    assert (await client.get("/readyz")).status_code == 200
+
+
 async def test_a_body_that_stops_halfway_hurts_nobody(collector: Collector) -> None:
     """Over a real socket: the sender announces more than it sends, and hangs up."""
     server = uvicorn.Server(uvicorn.Config(create_app(collector), port=0, log_config=None, lifespan="off"))
