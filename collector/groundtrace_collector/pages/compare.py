@@ -1,7 +1,7 @@
 """The comparison page: a base against a candidate, cohort by cohort."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -14,6 +14,7 @@ from groundtrace_collector.pages.question import Question, dimensions, encoder_r
 from groundtrace_collector.pages.text import clean, one_line
 from groundtrace_collector.query.absences import of_comparison
 from groundtrace_collector.query.compare import CompareQuery, compare
+from groundtrace_collector.query.dimensions import dimension
 from groundtrace_collector.query.errors import QueryError
 from groundtrace_collector.query.metrics import known_metrics
 from groundtrace_collector.query.sides import WINDOW
@@ -110,7 +111,7 @@ def compared_rows(
 ) -> tuple[ComparedRow, ...]:
     """The API's cohorts as rows, the whole first as it comes."""
     shown = cohorts[: min(MOST_ROWS, _MOST_CELLS // max(len(names), 1))]
-    urls = question.traces_urls(question.cohort, [cohort["key"] for cohort in shown])
+    urls = _of_sides(question).traces_urls(question.cohort, [cohort["key"] for cohort in shown])
     return tuple(
         ComparedRow(
             key=key_text(cohort),
@@ -120,6 +121,22 @@ def compared_rows(
         )
         for place, (cohort, url) in enumerate(zip(shown, urls, strict=True))
     )
+
+
+def _of_sides(question: Question) -> Question:
+    """The question about the traces of both sides alone, where an expression finds these."""
+    sides = [_side(question.by, value) for value in (question.base, question.candidate)]
+    if not all(sides):
+        return question
+    given = f"({question.where}) and " if question.where else ""
+    return replace(question, where=f"{given}({' or '.join(sides)})")
+
+
+def _side(by: str, value: str) -> str:
+    if by != WINDOW:
+        return dimension(by).where(value)
+    start, _, end = (part.strip() for part in value.partition("/"))
+    return f"started_at >= '{start}'" + (f" and started_at < '{end}'" if end else "")
 
 
 def moment_text(until: str, now: datetime) -> str:

@@ -1,6 +1,8 @@
 """The pages that compare: cohorts, base against candidate, encoders."""
 
+import html as html_module
 import re
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -11,6 +13,7 @@ from tests.collector.otlp import new_trace_id
 from tests.collector.pages.markup import parsed, table_rows
 from tests.collector.pages.rag import rag_spans
 from tests.collector.rows import trace
+from tests.collector.rows import trace_id as id_of
 
 BY_ENCODER = {"by": "encoder", "base": "minilm@1", "candidate": "minilm@2"}
 
@@ -151,6 +154,44 @@ async def test_a_comparison_gives_its_verdict_in_words(client: httpx.AsyncClient
     assert re.fullmatch(r"\+0\.600 better \+0\.\d+ to \+0\.\d+ 0\.260 → 0\.860 · 25 pairs won 25", whole[1])
     assert whole[2].startswith("insufficient data 120 ms → 120 ms")
     assert "billing" in html
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        pytest.param(BY_ENCODER | {"where": "status = 'ok' or kind = 'LLM'"}, id="encoders"),
+        pytest.param({"by": "window", "base": "14d/7d", "candidate": "7d/"}, id="windows"),
+    ],
+)
+async def test_a_compared_cohort_leads_to_the_traces_of_its_two_sides(
+    client: httpx.AsyncClient, store: Store, asked: dict[str, str]
+) -> None:
+    now = datetime.now(UTC)
+    rows = [
+        trace(
+            f"{family}{encoder}",
+            Encoder=encoder,
+            Metadata={"family": family},
+            StartedAt=(now - timedelta(days=days)).isoformat(),
+        )
+        for family in ("billing", "legal")
+        for encoder, days in (("minilm@1", 10), ("minilm@2", 1), ("minilm@3", 20))
+    ]
+    await store.insert("traces", rows)
+    html = (
+        await client.get("/compare", params=asked | {"metrics": "traces", "cohort": "metadata.family"})
+    ).text
+    link = re.search(r'href="(/\?where=[^"]*)"><bdi>billing<', html)
+    assert link is not None
+
+    listed = (await client.get(html_module.unescape(link[1]))).text
+
+    found = {
+        name for name in ("billing", "legal") for each in "123" if id_of(f"{name}minilm@{each}") in listed
+    }
+    assert "2 traces" in listed
+    assert found == {"billing"}
+    assert id_of("billingminilm@3") not in listed
 
 
 async def test_a_family_called_by_a_star_is_not_all_traces(client: httpx.AsyncClient, send: Send) -> None:
