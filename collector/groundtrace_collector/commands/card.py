@@ -59,6 +59,6 @@ def command(
         live = live_part(whole, cohorts, since=since, encoder=encoder)
     found = card(encoder, live, replays, now=datetime.now(UTC))
     text = markdown(found)
-    if out is not None:
-        out.write_text(text, encoding="utf-8")
     click.echo(found.model_dump_json(indent=2) if as_json else text, nl=as_json)
+    if out is not None:
+        reading.write(out, text)

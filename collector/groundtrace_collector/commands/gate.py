@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from groundtrace_collector.commands import reading
-from groundtrace_collector.errors import CollectorError
 
 FAILED = 1
 
@@ -26,7 +25,8 @@ class Misused(click.ClickException):
 def command(file: Path, markdown: Path | None, junit: Path | None, url: str | None, *, as_json: bool) -> None:
     """Hold live traces, the report of a replay, or a replay to run, against the rules in FILE.
 
-    Exits 0 when the gate passes, 1 when it fails, 2 when what FILE asks cannot be understood or done.
+    Exits 0 when the gate passes, 1 when it fails or no collector answers, 2 when what FILE asks
+    cannot be understood or done.
     """
     from groundtrace_collector.gating import reports
     from groundtrace_collector.gating.decision import as_json as machine
@@ -37,19 +37,12 @@ def command(file: Path, markdown: Path | None, junit: Path | None, url: str | No
         decision = run_gate(file, url=url)
     except GateFileError as error:
         raise Misused(str(error)) from error
-    for path, make in ((markdown, reports.markdown), (junit, reports.junit)):
-        if path is not None:
-            _write(path, make(decision))
     if as_json:
         reading.print_json(machine(decision))
     else:
         click.echo(reports.text(decision), nl=False)
+    for path, make in ((markdown, reports.markdown), (junit, reports.junit)):
+        if path is not None:
+            reading.write(path, make(decision))
     if not decision.passed:
         raise SystemExit(FAILED)
-
-
-def _write(path: Path, report: str) -> None:
-    try:
-        path.write_text(report, encoding="utf-8")
-    except OSError as error:
-        raise CollectorError(f"cannot write {path}: {error.strerror or error}") from error

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from groundtrace_collector.errors import CollectorError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from groundtrace import Client
 
@@ -52,6 +55,14 @@ def client_of(url: str | None) -> Client:
     from groundtrace import Client
 
     return Client(url)
+
+
+def write(path: Path, report: str) -> None:
+    """The report as a file; raises CollectorError where it cannot be written."""
+    try:
+        path.write_text(report, encoding="utf-8")
+    except OSError as error:
+        raise CollectorError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def print_json(answer: Answer) -> None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import click
 
 from groundtrace_collector.commands import reading, table
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from groundtrace_collector.replay.report import Cohort, Report, TwoByTwoReport
+
+Made = TypeVar("Made", bound="Report | TwoByTwoReport")
 
 
 def _cut_offs(context: click.Context, option: click.Parameter, text: str) -> tuple[int, ...]:
@@ -108,25 +112,24 @@ def command(
     if base_corpus is not None and candidate_corpus is not None:
         corpora = sources.read_corpus(base_corpus), sources.read_corpus(candidate_corpus)
         crossed = replay_two_by_two(name, rows, corpora, encoders, settings, now=now)
-        _give(crossed, out, as_json=as_json)
-        if not as_json:
-            _show_effects(crossed)
+        _give(crossed, _show_effects, out, as_json=as_json)
         return
     report = replay(name, rows, documents, *encoders, settings, now=now)
-    _give(report, out, as_json=as_json)
-    if not as_json:
-        _show(report)
+    _give(report, _show, out, as_json=as_json)
 
 
-def _give(report: Report | TwoByTwoReport, out: Path | None, *, as_json: bool) -> None:
-    """The notes to stderr, the JSON to the file and to stdout, as asked."""
+def _give(report: Made, show: Callable[[Made], None], out: Path | None, *, as_json: bool) -> None:
+    """The notes to stderr, the JSON or what ``show`` prints to stdout, the JSON to the file, as asked."""
     text = report.model_dump_json(indent=2)
-    if out is not None:
-        out.write_text(f"{text}\n", encoding="utf-8")
     for each in report.warnings:
         click.echo(f"note: {each}", err=True)
     if as_json:
         click.echo(text)
+    else:
+        show(report)
+    # Last: a path that cannot be written must not cost what a long replay found.
+    if out is not None:
+        reading.write(out, f"{text}\n")
 
 
 def _show_effects(report: TwoByTwoReport) -> None:

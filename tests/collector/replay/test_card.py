@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from groundtrace_collector.commands.card import command as card_command
 from groundtrace_collector.commands.replay import command as replay_command
+from groundtrace_collector.errors import CollectorError
 from groundtrace_collector.replay.card import live_part
 from groundtrace_collector.replay.report import ReplayError
 
@@ -65,6 +66,22 @@ def test_the_markdown_has_the_space_the_figures_and_what_is_not_known(report: Pa
     for said in ("26 dimensions", "base against letters@1", "| cohort | recall@1 | ndcg@1 | mrr | margin |"):
         assert said in done.stdout
     assert "- collapse and drift: traces and reports keep no vectors" in done.stdout
+
+
+def test_a_card_that_cannot_be_written_is_told_in_one_line(report: Path, tmp_path: Path) -> None:
+    arguments = [
+        "letters@2",
+        "--report",
+        str(report),
+        "--reports-only",
+        "--out",
+        str(tmp_path / "no" / "card.md"),
+    ]
+
+    done = CliRunner().invoke(card_command, arguments)
+
+    assert isinstance(done.exception, CollectorError)
+    assert str(done.exception) == f"cannot write {tmp_path}/no/card.md: No such file or directory"
 
 
 def test_a_report_of_other_encoders_is_refused(report: Path) -> None:

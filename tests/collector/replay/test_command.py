@@ -58,6 +58,14 @@ def test_a_file_is_replayed_and_the_report_written(dataset: Path, tmp_path: Path
     assert report.corpus.documents == len(WORDS)
 
 
+def test_a_report_that_cannot_be_written_is_told_after_what_was_found(dataset: Path, tmp_path: Path) -> None:
+    done = _run("--dataset", str(dataset), *SIDES, "--out", str(tmp_path / "nowhere" / "report.json"))
+
+    assert isinstance(done.exception, CollectorError)
+    assert str(done.exception) == f"cannot write {tmp_path}/nowhere/report.json: No such file or directory"
+    assert "*\trecall@5\t" in done.stdout
+
+
 def test_json_is_the_report(dataset: Path) -> None:
     done = _run("--dataset", str(dataset), *SIDES, "--json")
 
