@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from groundtrace_collector.commands.group import COMMANDS, LazyGroup, command
 
@@ -73,6 +74,20 @@ def test_misuse_exits_2(arguments: list[str]) -> None:
     )
 
     assert (done.returncode, done.stdout) == (2, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        pytest.param("compair", "No such command 'compair'. Did you mean 'compare'?", id="misspelt"),
+        pytest.param("quux", "No such command 'quux'.", id="like none"),
+    ],
+)
+def test_a_command_that_there_is_not_is_told_with_a_guess(name: str, said: str) -> None:
+    done = CliRunner().invoke(command, [name])
+
+    assert done.exit_code == 2
+    assert done.stderr.splitlines()[-1] == f"Error: {said}"
 
 
 def test_every_command_of_the_design_is_there() -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib
+from difflib import get_close_matches
 from importlib.metadata import version
 
 import click
@@ -42,12 +43,22 @@ class LazyGroup(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Import `commands/NAME.py`; None for an unknown name, which click reports with a suggestion."""
+        """Import `commands/NAME.py`; None for an unknown name."""
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"groundtrace_collector.commands.{cmd_name}")
         loaded: click.Command = module.command
         return loaded
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click's, which guesses at a misspelt name only among the commands that it has loaded: none."""
+        name = args[0]
+        if name not in COMMANDS and not ctx.resilient_parsing:
+            guesses = get_close_matches(name, COMMANDS, n=1)
+            ctx.fail(f"No such command {name!r}." + "".join(f" Did you mean {guess!r}?" for guess in guesses))
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the table of commands without importing any of them."""
