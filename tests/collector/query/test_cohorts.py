@@ -388,7 +388,8 @@ async def test_a_number_that_is_none_spoils_neither_a_mean_nor_an_order(store: S
 
     asked = CohortQuery(by="service", metrics="cost_per_trace, reranker_score")
     metrics = (await cohort_table(store, asked))["cohorts"][0]["metrics"]
-    listed, cursor = [], None
+    listed: list[str] = []
+    cursor: str | None = None
     while not listed or cursor:
         page = await list_traces(store, TraceQuery(order="-cost_usd", limit=1, cursor=cursor))
         listed += [each["trace_id"] for each in page["traces"]]
