@@ -16,6 +16,8 @@ from groundtrace_collector.access.key import Role
 from groundtrace_collector.access.keyring import Keyring
 from groundtrace_collector.access.local import secret_in
 from groundtrace_collector.config import CollectorConfig
+from groundtrace_collector.errors import ConfigError
+from groundtrace_collector.store.engine import ENGINE_FOLDER
 from groundtrace_collector.store.owner import Ownership, running_at
 
 Shown = dict[str, Any]
@@ -100,14 +102,24 @@ class _Direct:
     async def keys(self) -> list[Shown]:
         from groundtrace_collector.api.keys import shown
 
+        self._must_be_there()
         async with self._keyring() as keyring:
             return [shown(key) for key in await keyring.keys()]
 
     async def revoke(self, which: str) -> Shown:
         from groundtrace_collector.api.keys import shown
 
+        self._must_be_there()
         async with self._keyring() as keyring:
             return shown(await keyring.revoke(which))
+
+    def _must_be_there(self) -> None:
+        # Opening a misspelt folder would make a store of it, and say of that one that nobody needs a key.
+        folder = self.config.data_dir
+        if self.config.embedded and not (folder / ENGINE_FOLDER).exists():
+            raise ConfigError(
+                f"there is no store at {folder}: `groundtrace serve` makes one, --store names another"
+            )
 
     @asynccontextmanager
     async def _keyring(self) -> AsyncIterator[Keyring]:

@@ -109,6 +109,17 @@ def test_a_wrong_key_command_is_one_line(serve: ServeProcess, home: Path) -> Non
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize("arguments", [("list",), ("revoke", "ops")], ids=lambda given: given[0])
+def test_keys_of_a_store_that_is_not_there_are_an_error_and_make_no_store(
+    arguments: tuple[str, ...], tmp_path: Path, home: Path
+) -> None:
+    done = run("keys", *arguments, "--store", f"chdb://{tmp_path}/misspelt", home=home)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"groundtrace: there is no store at {tmp_path}/misspelt: ")
+    assert not (tmp_path / "misspelt").exists()
+
+
 def test_beyond_this_machine_it_serves_only_with_a_key(serve: ServeProcess, home: Path) -> None:
     serve.signal(signal.SIGTERM)
     store = f"chdb://{serve.store}"
