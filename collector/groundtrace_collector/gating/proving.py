@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from groundtrace_collector.gating.gate_file import GateFileError
+from groundtrace_collector.query.metrics import metric as named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
 
     from groundtrace_evaluators.calibration import Calibration
 
-_JUDGED = ("score", "fail_rate")
+_COUNTED = "coverage:"
+"""It says how many were scored, whatever their verdict."""
+_SCORE = "score:"
+"""It is read without a threshold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,9 +35,10 @@ def judged_score(metric: str) -> str | None:
 
     >>> judged_score("fail_rate:groundedness"), judged_score("coverage:groundedness"), judged_score("p99_ms")
     ('groundedness', None, None)
+    >>> judged_score("cache_wrong_hit_rate")
+    'cache_intent_match'
     """
-    kind, _, name = metric.partition(":")
-    return name if kind in _JUDGED and name else None
+    return None if metric.startswith(_COUNTED) else named(metric).score
 
 
 def read_calibrations(names: Sequence[str], folder: Path) -> list[Calibration]:
@@ -86,7 +91,7 @@ def standing(
     by_source = {(each.evaluator, each.version, each.scored_by): each for each in calibrations}
     proofs = [proof(*source, calibration=by_source.get(source)) for source in sorted(made)]
     unproven = [each.reason for each in proofs if not each.proven]
-    uncalibrated = metric.startswith("fail_rate:") and not made <= by_source.keys()
+    uncalibrated = not metric.startswith(_SCORE) and not made <= by_source.keys()
     return Standing(
         proven=not unproven,
         reason="; ".join(unproven or [each.reason for each in proofs]),

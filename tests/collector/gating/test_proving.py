@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from groundtrace_collector.gating.gate_file import GateFileError
-from groundtrace_collector.gating.proving import kept_calibrations, read_calibrations, standing
+from groundtrace_collector.gating.proving import judged_score, kept_calibrations, read_calibrations, standing
 from groundtrace_evaluators.calibration import calibrate
 from groundtrace_evaluators.score import Score, Status
 
@@ -45,6 +45,14 @@ def test_without_human_labels_an_evaluator_is_unproven_and_its_threshold_uncalib
     assert not found.proven
     assert found.reason.startswith("no human labels of groundedness 1 (lexical)")
     assert found.notes[-1] == "its threshold is not calibrated"
+
+
+def test_wrong_cache_hits_rest_on_an_evaluator_like_any_fail_rate() -> None:
+    assert judged_score("cache_wrong_hit_rate") == "cache_intent_match"
+
+    found = standing("cache_wrong_hit_rate", [_listed(evaluator="cache_intent_match")], [])
+
+    assert (found.proven, found.notes[-1]) == (False, "its threshold is not calibrated")
 
 
 def test_a_calibration_with_agreement_proves_it(tmp_path: Path) -> None:
