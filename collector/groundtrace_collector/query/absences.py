@@ -29,12 +29,14 @@ def of_cohorts(answer: Mapping[str, Any]) -> Iterator[str]:
 
 
 def of_comparison(answer: Mapping[str, Any]) -> Iterator[str]:
-    """Of an answer of `/api/v1/compare`: a side that no trace is on, a metric that neither side has.
+    """Of an answer of `/api/v1/compare`: a side that no trace is on, a metric that neither side has, no cohort.
 
     >>> nothing, some = {"n": 0}, {"n": 9}
     >>> whole = {"metrics": {"mrr": {"base": some, "candidate": nothing, "paired": False}}}
     >>> list(of_comparison({"by": "encoder", "base": "a", "candidate": "b", "cohorts": [whole]}))
     ["no trace here has encoder 'b', or none of them has what mrr is made of"]
+    >>> list(of_comparison({"by": "encoder", "cohorts": [{"key": "*", "metrics": {}}, {"key": "", "metrics": {}}]}))
+    ['no trace here has what the comparison is split by']
     """
     metrics = answer["cohorts"][0]["metrics"] if answer["cohorts"] else {}
     for side in ("base", "candidate"):
@@ -44,6 +46,8 @@ def of_comparison(answer: Mapping[str, Any]) -> Iterator[str]:
         ):
             names = " or ".join(metrics)
             yield f"no trace here has {answer['by']} {answer[side]!r}, or none of them has what {names} is made of"
+    if len(answer["cohorts"]) > 1 and not any(row["key"] for row in answer["cohorts"][1:]):
+        yield "no trace here has what the comparison is split by"
     if answer.get("more"):
         yield (
             f"there are more cohorts than these {len(answer['cohorts']) - 1:,}, the largest, and no verdict on them: "
