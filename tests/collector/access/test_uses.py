@@ -100,4 +100,4 @@ async def test_api_and_page_show_it_to_admins(door: Door) -> None:
 
 
 async def test_a_store_without_keys_says_so_on_the_page(door: Door) -> None:
-    assert "groundtrace keys create NAME" in (await door.client.get("/settings")).text
+    assert "groundtrace keys create NAME --role admin" in (await door.client.get("/settings")).text
