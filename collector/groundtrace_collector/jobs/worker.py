@@ -303,7 +303,7 @@ def _verdict(evaluator: Evaluator, case: Case, ref: EvaluatorRef) -> tuple[Score
         score = evaluator.evaluate_case(case)
         values = dict(score.as_dict()) | {"name": ref.name, "version": ref.version}
         record = score.record if isinstance(score, JudgedScore) else None
-        return ScoreMessage.model_validate(values), record
+        return _sendable(values), record
     except Exception as exc:  # noqa: BLE001  (whoever wrote it: one case must not stop the others)
         logger.warning("evaluator %s %s failed on a case: %s", ref.name, ref.version, exc)
         return ScoreMessage(
@@ -311,8 +311,18 @@ def _verdict(evaluator: Evaluator, case: Case, ref: EvaluatorRef) -> tuple[Score
             version=ref.version,
             score=None,
             status=Status.ERROR,
-            explanation=" ".join(f"{type(exc).__name__}: {exc}".split()),
+            explanation=" ".join(f"{type(exc).__name__}: {exc}".split()).encode(errors="replace").decode(),
         ), None
+
+
+def _sendable(values: Mapping[str, object]) -> ScoreMessage:
+    """The verdict; raises ValueError for one that would end the worker when its batch is handed in.
+
+    JSON has no half of a surrogate pair, and no numbers of other libraries.
+    """
+    message = ScoreMessage.model_validate(values)
+    message.model_dump_json()
+    return message
 
 
 async def drive_run(worker: Worker, status: RunStatus, progress: Callable[[RunStatus], None]) -> RunStatus:

@@ -4,16 +4,17 @@ import gzip
 import time
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from groundtrace_collector.jobs.protocol import CaseMessage, EvaluatorRef, Result
+from groundtrace_collector.jobs.protocol import CaseMessage, EvaluatorRef, Result, ResultsRequest
 from groundtrace_collector.jobs.spans import Evaluation, evaluations_request
 from groundtrace_collector.jobs.worker import FIRST_BATCH, MAX_BATCH, next_limit, score_cases
 from groundtrace_evaluators import get
 from groundtrace_evaluators.case import Case, Field
 from groundtrace_evaluators.evaluator import Evaluator, Verdict
-from groundtrace_evaluators.score import Score, Status
+from groundtrace_evaluators.score import Evidence, Score, Status
 
 
 class Length(Evaluator):
@@ -48,7 +49,48 @@ class OutOfRange(Length):
         return score
 
 
-EVALUATORS = {evaluator.name: evaluator for evaluator in (Length(), Raising(), OutOfRange())}
+class HalfSurrogate(Length):
+    """Quotes text that is not Unicode, as a model's cut reply may hold it."""
+
+    name = "half_surrogate"
+
+    def judge(self, case: Case) -> Verdict:
+        return Verdict(
+            score=0.5, evidence=(Evidence(text=f"{case.answer} \ud83d", score=0.5, supported=True),)
+        )
+
+
+class RaisingHalfSurrogate(Length):
+    """Names such text where it gives up."""
+
+    name = "raising_half_surrogate"
+
+    def evaluate_case(self, case: Case) -> Score:
+        raise ValueError(f"{case.answer} \ud83d")
+
+
+class NotJson(Length):
+    """Gives evidence a number of another library."""
+
+    name = "not_json"
+
+    def judge(self, case: Case) -> Verdict:
+        return Verdict(
+            score=0.5, evidence=(Evidence(text=case.answer or "", score=np.float32(0.5), supported=True),)
+        )  # type: ignore[arg-type]
+
+
+EVALUATORS = {
+    evaluator.name: evaluator
+    for evaluator in (
+        Length(),
+        Raising(),
+        OutOfRange(),
+        HalfSurrogate(),
+        RaisingHalfSurrogate(),
+        NotJson(),
+    )
+}
 
 
 def case(answer: str, *names: str) -> CaseMessage:
@@ -103,6 +145,9 @@ def test_each_evaluator_scores_each_case_in_order() -> None:
     [
         pytest.param("raising", "ZeroDivisionError: on one", id="raises"),
         pytest.param("out_of_range", "ValidationError: ", id="not-a-number"),
+        pytest.param("half_surrogate", "PydanticSerializationError: ", id="half-a-surrogate-pair"),
+        pytest.param("raising_half_surrogate", "ValueError: one ?", id="raises-half-a-surrogate-pair"),
+        pytest.param("not_json", "PydanticSerializationError: ", id="not-json"),
     ],
 )
 def test_an_evaluator_that_breaks_its_contract_is_an_error_on_that_case_only(name: str, reason: str) -> None:
@@ -111,6 +156,7 @@ def test_an_evaluator_that_breaks_its_contract_is_an_error_on_that_case_only(nam
     assert (broken.score.status, broken.score.score, broken.score.name) == (Status.ERROR, None, name)
     assert (broken.score.explanation or "").startswith(reason)
     assert "\n" not in (broken.score.explanation or "")
+    assert ResultsRequest(lease="l", results=(broken, sound)).model_dump_json()
     assert sound.score.score == pytest.approx(0.1)
 
 
