@@ -1,5 +1,6 @@
 """How long rows are kept follows the setting, on a new store and on one that had another."""
 
+import asyncio
 import time
 
 from groundtrace_collector.store.retention import AGE_OF, keep_days
@@ -35,3 +36,27 @@ async def test_another_retention_reaches_every_table_of_a_store_that_exists(stor
     await store.ingest.run(lambda driver: keep_days(driver, 7))
 
     assert await _kept(store) == dict.fromkeys(AGE_OF, "toIntervalDay(8)")
+
+
+async def test_another_retention_reaches_the_rows_that_are_there(send: Send, store: Store) -> None:
+    trace_id = new_trace_id()
+    attributes = {"retrieval.documents.0.document.id": "d1", "input.value": "why?"}
+    await send([{"trace_id": trace_id, "kind": "RETRIEVER", "attributes": attributes}])
+    assert await _last_days(store) == {"otel_traces", "retrieved_documents", "traces"}
+
+    await store.ingest.run(lambda driver: keep_days(driver, 7))
+
+    async with asyncio.timeout(30):
+        while await _last_days(store):  # noqa: ASYNC110  (the engine sets no event)
+            await asyncio.sleep(0.05)
+    read = "SELECT SpanAttributes['input.value'] AS Input FROM otel_traces WHERE Kind = 'RETRIEVER'"
+    assert await store.query(read) == [{"Input": "why?"}]
+
+
+async def _last_days(store: Store) -> set[str]:
+    """The tables with rows that are to go later than in nine days."""
+    rows = await store.query(
+        "SELECT table AS Table FROM system.parts WHERE database = currentDatabase() AND active AND rows > 0"
+        " AND delete_ttl_info_max > now() + INTERVAL 9 DAY"
+    )
+    return {row["Table"] for row in rows}
