@@ -15,6 +15,8 @@ from groundtrace_collector.pages.text import Budget, Text, one_line
 _ROWS = 50
 _ROW_BYTES = 1_500
 _TEXT_BYTES = 1_000
+_LINE_BYTES = 1_000
+_VERSIONS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,8 @@ class DatasetsPage(Page):
     template: ClassVar[str] = "datasets.html"
     section: ClassVar[str] = "datasets"
     datasets: tuple[DatasetLine, ...]
+    hidden: int
+    """Datasets that the page leaves to the JSON."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +80,9 @@ class DatasetPage(Page):
     name: str
     version: int
     versions: tuple[VersionLine, ...]
+    versions_url: str
+    hidden_versions: int
+    """Older versions that the page leaves to the JSON."""
     rows: tuple[RowLine, ...]
     left_out: bool
     next_url: str
@@ -83,6 +90,8 @@ class DatasetPage(Page):
 
 async def datasets_page(shelf: Shelf, project: str, now: datetime) -> DatasetsPage:
     """The list, of ``project`` where the reader is bound to one."""
+    listed = await shelf.listed(project)
+    budget = Budget()
     lines = tuple(
         DatasetLine(
             name=each["name"],
@@ -92,9 +101,12 @@ async def datasets_page(shelf: Shelf, project: str, now: datetime) -> DatasetsPa
             source=one_line(each["source"] or "", 120),
             made=formats.moment(each["created_at"], now),
         )
-        for each in await shelf.listed(project)
+        for each in listed
+        if budget.spend(_LINE_BYTES)
     )
-    return DatasetsPage(title="Datasets", json_url="/api/v1/datasets", datasets=lines)
+    return DatasetsPage(
+        title="Datasets", json_url="/api/v1/datasets", datasets=lines, hidden=len(listed) - len(lines)
+    )
 
 
 async def dataset_page(
@@ -102,8 +114,10 @@ async def dataset_page(
 ) -> DatasetPage:
     """One version with a page of its rows; raises ApiError where there is none, QueryError for a wrong cursor."""
     page = await shelf.rows(project, name, version=version, limit=_ROWS, cursor=cursor)
+    versions = await shelf.versions(project, name)
     shown = page["version"]
     budget = Budget()
+    budget.spend(_LINE_BYTES * min(len(versions), _VERSIONS))
     rows = [_row(each, budget) for each in page["rows"] if budget.spend(_ROW_BYTES)]
     asked = urlencode({"version": shown, **({"cursor": cursor} if cursor else {})})
     following = {"version": shown, "cursor": page["next_cursor"]}
@@ -112,7 +126,9 @@ async def dataset_page(
         json_url=f"/api/v1/datasets/{quote(name, safe='')}/rows?{asked}",
         name=name,
         version=shown,
-        versions=tuple(_version(name, each, shown, now) for each in await shelf.versions(project, name)),
+        versions=tuple(_version(name, each, shown, now) for each in versions[:_VERSIONS]),
+        versions_url=f"/api/v1/datasets/{quote(name, safe='')}/versions",
+        hidden_versions=len(versions[_VERSIONS:]),
         rows=tuple(rows),
         left_out=len(rows) < len(page["rows"]),
         next_url=f"{_url(name)}?{urlencode(following)}" if page["next_cursor"] else "",

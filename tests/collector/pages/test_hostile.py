@@ -8,6 +8,7 @@ import pytest
 
 from groundtrace_collector.pages.page import rendered
 from groundtrace_collector.pages.trace import trace_page
+from groundtrace_collector.store.store import Store
 from tests.collector.conftest import Send
 from tests.collector.otlp import new_trace_id
 from tests.collector.pages.examples import NOW, document, score, span, trace
@@ -209,3 +210,30 @@ def test_escaped_text_reads_as_it_was_sent() -> None:
     html = html_of(query=BREAKOUT)
 
     assert BREAKOUT in html_module.unescape(html)
+
+
+@pytest.mark.parametrize(
+    ("names", "path", "says"),
+    [
+        pytest.param(
+            [f"nightly-{number}" for number in range(1_200)], "/datasets", "951 more datasets", id="datasets"
+        ),
+        pytest.param(["golden"] * 1_200, "/datasets/golden", "1101 older versions", id="versions"),
+    ],
+)
+async def test_a_page_of_years_of_nightly_datasets_stays_small(
+    client: httpx.AsyncClient, store: Store, names: list[str], path: str, says: str
+) -> None:
+    rows = [{"query": f"{number} " + "why? " * 600, "positive_chunk": "so. " * 600} for number in range(60)]
+    nightly = [
+        {"Name": name, "Version": version, "Upload": version, "Rows": 1, "Seq": version}
+        for version, name in enumerate(names, 1)
+    ]
+    await store.insert("datasets", nightly)
+    assert (await client.post("/api/v1/datasets/golden/rows", json={"rows": rows})).status_code == 200
+
+    response = await client.get(path)
+
+    assert response.status_code == 200
+    assert says in response.text
+    assert len(response.content) < LIMIT_BYTES
