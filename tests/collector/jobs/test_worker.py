@@ -3,6 +3,7 @@
 import gzip
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -75,9 +76,8 @@ class NotJson(Length):
     name = "not_json"
 
     def judge(self, case: Case) -> Verdict:
-        return Verdict(
-            score=0.5, evidence=(Evidence(text=case.answer or "", score=np.float32(0.5), supported=True),)
-        )  # type: ignore[arg-type]
+        half: Any = np.float32(0.5)
+        return Verdict(score=0.5, evidence=(Evidence(text=case.answer or "", score=half, supported=True),))
 
 
 EVALUATORS = {
