@@ -1,7 +1,7 @@
 """The ledger: one row for each evaluator, version and input of a trace, whatever came of it."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -10,6 +10,7 @@ from groundtrace_collector.jobs.board import Task
 from groundtrace_collector.jobs.protocol import ScoreMessage
 from groundtrace_collector.store.sql import statement
 from groundtrace_collector.store.store import Store
+from groundtrace_collector.store.trace_key import trace_keys
 from groundtrace_evaluators.score import Status
 
 MAX_REASON_CHARS: Final = 500
@@ -42,17 +43,20 @@ async def record(store: Store, verdicts: Sequence[Verdict], *, now: datetime) ->
     """Write the verdicts that the ledger lacks, and give those; the caller holds the jobs' lock.
 
     Scores go first: they are keyed, so when a crash comes between the two the tasks are done again and
-    their scores replaced. A verdict without a score replaces the score that older inputs had.
+    their scores replaced. A verdict without a score replaces the score that older inputs had; one on inputs
+    that changed while it was made replaces none.
     """
     known = await _known(store, [verdict.task for verdict in verdicts])
     fresh = [verdict for verdict in verdicts if _key(verdict.task) not in known]
     seen = {key[:3] for key in known}
+    again = {verdict.task for verdict in fresh if _key(verdict.task)[:3] in seen}
+    past = await _past(store, again)
     await store.insert(
         "scores",
         [
             _score_row(verdict, store.next_seq(), now)
             for verdict in fresh
-            if verdict.score.status is Status.OK or _key(verdict.task)[:3] in seen
+            if verdict.task not in past and (verdict.score.status is Status.OK or verdict.task in again)
         ],
     )
     await store.insert("ledger", [_ledger_row(verdict, store.next_seq(), now) for verdict in fresh])
@@ -100,6 +104,22 @@ async def _known(store: Store, tasks: Sequence[Task]) -> set[_Key]:
         },
     )
     return {(row["TraceId"], row["Evaluator"], row["EvaluatorVersion"], row["InputHash"]) for row in rows}
+
+
+async def _past(store: Store, tasks: Collection[Task]) -> set[Task]:
+    """The tasks whose traces have other inputs by now, for which another worker may have been quicker."""
+    if not tasks:
+        return set()
+    ids = sorted({task.trace_id for task in tasks})
+    rows = await store.query(
+        statement(__package__, "inputs"), {"trace_ids": ids, "trace_keys": trace_keys(ids)}
+    )
+    present = {(row["Project"], row["TraceId"]): row["InputHash"] for row in rows}
+    return {
+        task
+        for task in tasks
+        if present.get((task.project, task.trace_id), task.input_hash) != task.input_hash
+    }
 
 
 def _score_row(verdict: Verdict, seq: int, now: datetime) -> dict[str, object]:

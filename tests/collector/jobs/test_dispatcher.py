@@ -94,6 +94,25 @@ async def test_a_word_from_the_worker_keeps_its_lease(due: Office, clock: Clock)
     assert (await due.answer(reply)).accepted == len(IDS)
 
 
+async def test_a_verdict_on_inputs_that_changed_meanwhile_replaces_no_newer_one(
+    office: Office, traces: Traces, clock: Clock
+) -> None:
+    await office.job()
+    await traces.put("t", input_hash=1)
+    clock.forward(20)
+    slow = await office.claim()
+    await traces.put("t", input_hash=2)
+    clock.forward(20)
+    quick = await office.claim()
+
+    replies = [await office.answer(quick), await office.answer(slow)]
+
+    assert [case.input_hash for each in (slow, quick) for case in each.cases] == [1, 2]
+    assert [reply.accepted for reply in replies] == [1, 1]
+    kept = await office.store.query("SELECT InputHash FROM scores FINAL")
+    assert [row["InputHash"] for row in kept] == [2]
+
+
 async def test_results_that_come_twice_count_once(due: Office, traces: Traces) -> None:
     reply = await due.claim()
     results = tuple(each for case in reply.cases for each in verdicts(case))
