@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import reprlib
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
@@ -15,6 +16,8 @@ from groundtrace_collector.store.trace_key import trace_keys
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Self
+
+    from pydantic_core import ErrorDetails
 
     from groundtrace_collector.store.store import Store
 
@@ -205,12 +208,17 @@ def _unstorable(item: object) -> str | None:
 
 
 def reason(error: ValidationError) -> str:
-    """Every complaint in one line, with the field it is about."""
-    return "; ".join(
-        f"{'.'.join(str(part) for part in each['loc']) + ': ' if each['loc'] else ''}"
-        f"{each['msg'].removeprefix('Value error, ')}"
-        for each in error.errors(include_url=False)
-    )
+    """Every complaint in one line, with the field it is about and what it was given."""
+    return "; ".join(_complaint(each) for each in error.errors(include_url=False))
+
+
+def _complaint(each: ErrorDetails) -> str:
+    message = each["msg"].removeprefix("Value error, ")
+    if not each["loc"]:
+        return message
+    # The checks of our own say what they got.
+    given = "" if each["type"] in ("missing", "value_error") else f", got {reprlib.repr(each['input'])}"
+    return f"{'.'.join(str(part) for part in each['loc'])}: {message}{given}"
 
 
 async def _projects(store: Store, trace_ids: Sequence[str]) -> dict[str, str]:

@@ -76,8 +76,8 @@ async def test_the_same_key_is_replaced_by_what_came_last(client: httpx.AsyncCli
 
 
 REJECTED = [
-    ({"score": 1.5}, "score: Input should be less than or equal to 1"),
-    ({"score": -0.1}, "score: Input should be greater than or equal to 0"),
+    ({"score": 1.5}, "score: Input should be less than or equal to 1, got 1.5"),
+    ({"score": -0.1}, "score: Input should be greater than or equal to 0, got -0.1"),
     ({"score": "0.5"}, "score: Input should be a valid number"),
     ({"score": True}, "score: Input should be a valid number"),
     ({"trace_id": "abc", "score": 1}, "trace_id must be 32 hexadecimal digits, not all zero, got 'abc'"),
@@ -89,7 +89,7 @@ REJECTED = [
     ({"status": "skipped", "score": 0.5}, "score must be null when status is skipped, got 0.5"),
     ({"status": "great", "score": 0.5}, "status: Input should be 'ok'"),
     ({"source": "robot", "score": 0.5}, "source: Input should be 'api', 'evaluator' or 'human'"),
-    ({"scroe": 0.5}, "scroe: Extra inputs are not permitted"),
+    ({"scroe": 0.5}, "scroe: Extra inputs are not permitted, got 0.5"),
     ("nonsense", "Input should be a valid dictionary"),
     ({"score": 1, "explanation": "\ud800"}, "holds text that is not Unicode"),
 ]

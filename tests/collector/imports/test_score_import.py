@@ -150,9 +150,9 @@ def test_one_wrong_row_keeps_the_whole_file_out_and_each_is_named(
     assert done.exit_code == 1
     said = done.stderr.splitlines()
     expected = [
-        ("row 4", "score: Input should be less than or equal to 1"),
+        ("row 4", "score: Input should be less than or equal to 1, got 1.5"),
         ("row 5", "trace_id must be 32 hexadecimal digits, not all zero, got 'xyz'"),
-        ("row 6", "score: Input should be a valid number"),
+        ("row 6", "score: Input should be a valid number, got 'high'"),
         ("row 7", "a score needs `score` or `label`, or a `status` that says why there is none"),
         ("row 8", "same trace, span, name, source, evaluator and version as row 2"),
         ("row 9", "score: Input should be a finite number"),
