@@ -148,6 +148,11 @@ class ObjectEncoder:
         for first in range(0, len(texts), _BATCH):
             batch = [prefix + text for text in texts[first : first + _BATCH]]
             found.append(_matrix(self._asked(encode, batch), len(batch), self.address))
+        sizes = sorted({each.shape[1] for each in found})
+        if len(sizes) > 1:
+            raise ReplayError(
+                f"{self.address!r} gave no vectors of one size: {sizes[0]} and {sizes[-1]} numbers"
+            )
         return _unit(np.concatenate(found), self.address)
 
     def _asked(self, encode: Callable[[list[str]], Any], batch: list[str]) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 
 from groundtrace_collector.query.intervals import Z, order_ranks
 from groundtrace_collector.replay.ranking import DEPTH, churn_measures, rank, search
-from groundtrace_collector.replay.report import EncoderFacts, Figure
+from groundtrace_collector.replay.report import EncoderFacts, Figure, ReplayError
 from groundtrace_collector.replay.sample import Sample, interval
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from groundtrace_collector.replay.encoders import Encoder
     from groundtrace_collector.replay.plan import Plan
-    from groundtrace_collector.replay.ranking import Ranked
+    from groundtrace_collector.replay.ranking import Ranked, Vectors
 
 MAX_SINGLE: Final = 200
 """Queries that are encoded a second time, one by one, for the latency and the noise."""
@@ -43,6 +43,7 @@ def measure(encoder: Encoder, plan: Plan, k: Sequence[int]) -> Measured:
     texts = encoder.documents(plan.texts)
     queries = encoder.queries(asked)
     elapsed_s = time.perf_counter() - started
+    _check_told_apart(encoder.address, queries, texts)
     ranked = rank(plan, queries, texts, depth=depth)
 
     single, single_ms = _one_by_one(encoder, asked[:MAX_SINGLE])
@@ -60,6 +61,18 @@ def measure(encoder: Encoder, plan: Plan, k: Sequence[int]) -> Measured:
         noise=mean_figures(churn_measures(ranked.found[: len(again)], again, k)),
     )
     return Measured(facts=facts, ranked=ranked, probe=queries[:MAX_SINGLE])
+
+
+def _check_told_apart(address: str, queries: NDArray[np.float32], texts: Vectors) -> None:
+    """Raise ReplayError for vectors that no similarity can be told from."""
+    if queries.shape[1] != texts.rows.shape[1]:
+        raise ReplayError(
+            f"{address!r} gave queries {queries.shape[1]} numbers and documents {texts.rows.shape[1]}: "
+            "both have to come from one model"
+        )
+    for what, vectors in (("query", queries), ("document", texts.rows)):
+        if not vectors.any():
+            raise ReplayError(f"{address!r} gave every {what} a vector of zeros: nothing is like anything")
 
 
 def mean_figures(

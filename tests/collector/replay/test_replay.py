@@ -75,6 +75,38 @@ def test_the_whole_is_first_and_wins_losses_and_gains_are_counted(report: Report
     assert (whole.judged["5"].gained, whole.judged["5"].lost) == (found.wins, found.losses)
 
 
+class _TwoModels:
+    """Asks one model about queries and another about documents, as LangChain's interface allows."""
+
+    def embed_query(self, _: str) -> list[float]:
+        return [1.0] * 4
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        return [[1.0] * 8 for _ in texts]
+
+
+def _zeros(texts: list[str]) -> list[list[float]]:
+    return [[0.0] * 8 for _ in texts]
+
+
+def _changing(texts: list[str]) -> list[list[float]]:
+    """Of another size where a batch is not full."""
+    return [[1.0] * (8 if len(texts) == 256 else 9) for _ in texts]
+
+
+@pytest.mark.parametrize(
+    ("candidate", "said"),
+    [
+        pytest.param(_TwoModels(), "gave queries 4 numbers and documents 8", id="two-models"),
+        pytest.param(_zeros, "gave every query a vector of zeros", id="zeros"),
+        pytest.param(_changing, "gave no vectors of one size: 8 and 9 numbers", id="batches"),
+    ],
+)
+def test_vectors_that_nothing_can_be_told_from_are_refused(candidate: object, said: str) -> None:
+    with pytest.raises(ReplayError, match=f"'m:candidate' {said}"):
+        _run(_rows(billing=300), old, candidate)
+
+
 def test_margins_of_two_spaces_stand_side_by_side_without_a_difference(report: Report) -> None:
     margin, auroc = (report.cohorts[0].metrics[name] for name in ("margin", "margin_auroc"))
 
