@@ -40,10 +40,11 @@ def insert_whole(driver: Driver, segment: Segment) -> None:
     when the segment is damaged.
     """
     wanted, found = _spans_in(segment), _readable(driver, segment)
-    if not found.spans:
-        insert(driver, segment)
-        found = _readable(driver, segment)
-    if found.spans >= wanted and found.documents == found.documents_of_spans:
+    if found.is_whole(wanted):
+        return
+    insert(driver, segment)  # of what a failed insert left half done, the store knows the half by the token
+    found = _readable(driver, segment)
+    if found.is_whole(wanted):
         return
     logger.warning(
         "The store has %d of %d spans of segment %s and %d of %d documents of theirs: they are stored again",
@@ -65,6 +66,10 @@ class _Found:
     spans: int
     documents: int
     documents_of_spans: int
+
+    def is_whole(self, spans: int) -> bool:
+        """Whether all of so many spans are there, and all of their documents."""
+        return self.spans >= spans and self.documents == self.documents_of_spans
 
 
 def _readable(driver: Driver, segment: Segment) -> _Found:
