@@ -69,7 +69,7 @@ async def encoder_page(store: Store, project: str | None, name: str, by: str, no
     if not whole:
         raise ApiError(404, "not_found", "No trace has this encoder; /encoders lists those that served some.")
     offered = await dimensions(store, project)
-    chosen = by or next((each for each in offered if each.startswith("metadata.")), "project")
+    chosen = by or next((each for each in offered if each.startswith("metadata")), "project")
     page = _page(name, chosen, offered, _before(await encoder_rows(store, project), name))
     try:
         cohorts = await _cohorts(store, project, name, chosen)

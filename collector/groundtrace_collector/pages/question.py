@@ -7,7 +7,7 @@ from typing import Any, Self
 from urllib.parse import urlencode
 
 from groundtrace_collector.pages.text import Budget, html_bytes, one_line
-from groundtrace_collector.query.dimensions import BOOKKEEPING, DERIVED, dimension
+from groundtrace_collector.query.dimensions import BOOKKEEPING, DERIVED, dimension, of_metadata
 from groundtrace_collector.query.errors import QueryError
 from groundtrace_collector.query.filters import INTERNAL_PROJECT, TraceFilter
 from groundtrace_collector.store.sql import statement
@@ -115,7 +115,7 @@ async def dimensions(store: Store, project: str | None) -> tuple[str, ...]:
     """What cohorts can be made by: the trace's own fields, and the metadata keys of recent traces."""
     values = _bound(project) | {"bookkeeping": list(BOOKKEEPING)}
     rows = await store.query(statement(__package__, "dimensions"), values)
-    return (*(f"metadata.{row['Key']}" for row in rows), *DIMENSIONS)
+    return (*filter(None, (of_metadata(row["Key"]) for row in rows)), *DIMENSIONS)
 
 
 async def encoder_rows(store: Store, project: str | None) -> list[Mapping[str, object]]:

@@ -96,13 +96,29 @@ def values_of(key: str) -> list[str]:
     return [re.sub(r"\\([\\·])", r"\1", value) for value in key.split(SEPARATOR)]
 
 
+def of_metadata(key: str) -> str:
+    """How the dimension of a metadata key is written; '' for a key that none can be asked by.
+
+    >>> of_metadata("doc_family"), of_metadata("city, state")
+    ('metadata.doc_family', "metadata['city, state']")
+    """
+    if not _is_askable(key):
+        return ""
+    plain = "," not in key and key == key.strip()
+    return f"metadata.{key}" if plain else "metadata['{}']".format(key.replace("'", "''"))
+
+
+def _is_askable(key: str) -> bool:
+    return 0 < len(key) <= MAX_KEY and key.isprintable()
+
+
 def _names(text: str) -> list[str]:
     return [found[1] for found in _PARTS.finditer(text) if found.start() < len(text) or not text]
 
 
 def _one(name: str, *, prefix: str) -> Dimension:
     key = _metadata_key(name)
-    if key is not None and 0 < len(key) <= MAX_KEY and key.isprintable():
+    if key is not None and _is_askable(key):
         parameter = f"{prefix}_key"
         word = name if _PLAIN.fullmatch(name) else f"metadata['{_quoted(key)}']"
         return Dimension(

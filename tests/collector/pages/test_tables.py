@@ -344,6 +344,22 @@ async def test_an_encoder_named_by_a_windows_path_has_a_card(
     assert table_rows(card.text, "cohorts-title")[0][:2] == ["all", "1"]
 
 
+@pytest.mark.parametrize("key", ["city, state", "two\nlines"])
+async def test_a_card_is_by_the_commonest_key_whatever_its_name(
+    client: httpx.AsyncClient, store: Store, key: str
+) -> None:
+    now = datetime.now(UTC).isoformat()
+    metadata = {key: "Bern", "also": "there"}
+    rows = [trace("a", Metadata=metadata, Encoder="e@1", StartedAt=now)]
+    await store.insert("traces", [*rows, trace("b", Metadata={key: "Ulm"}, Encoder="e@1", StartedAt=now)])
+
+    card = await client.get("/encoders/e@1")
+
+    assert card.status_code == 200
+    shown = {row[0] for row in table_rows(card.text, "cohorts-title")}
+    assert shown == ({"all", "Bern", "Ulm"} if key.isprintable() else {"all", "(none)", "there"})
+
+
 async def test_a_card_names_the_cohorts_in_which_the_encoder_is_weak(
     client: httpx.AsyncClient, send: Send
 ) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from groundtrace_collector.query.cohorts import CohortQuery, cohort_table
 from groundtrace_collector.query.compare import CompareQuery, compare
-from groundtrace_collector.query.dimensions import DERIVED, dimension, values_of
+from groundtrace_collector.query.dimensions import DERIVED, dimension, of_metadata, values_of
 from groundtrace_collector.query.errors import QueryError
 from groundtrace_collector.query.filters import TraceFilter
 from tests.collector.rows import trace
@@ -211,3 +211,12 @@ def test_the_values_of_a_key_come_back(values: list[str]) -> None:
     escaped = [value.replace("\\", "\\\\").replace("·", "\\·") for value in values]
 
     assert values_of(" · ".join(escaped)) == values
+
+
+@given(st.text("ab ,.'[]\\\n", max_size=8))
+def test_a_key_that_is_offered_is_asked_by_as_it_is(key: str) -> None:
+    written = of_metadata(key)
+
+    assert bool(written) is (key.isprintable() and key != "")
+    if written:
+        assert dimension(written).parameters == {"dimension_key": key}
