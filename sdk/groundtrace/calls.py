@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
+from groundtrace.endpoints import checked_key
 from groundtrace.errors import ApiError, ExportError
 
 if TYPE_CHECKING:
@@ -130,8 +131,9 @@ def none_mined(error: ApiError, found: Mapping[str, Any]) -> ApiError:
 
 
 def headers(api_key: str | None) -> dict[str, str]:
-    """Return the headers of every request."""
-    return {"authorization": f"Bearer {api_key}"} if api_key else {}
+    """Return the headers of every request; raises ConfigError for a key that none can carry."""
+    key = checked_key(api_key)
+    return {"authorization": f"Bearer {key}"} if key else {}
 
 
 def answer(response: "httpx.Response") -> Answer:

@@ -45,6 +45,20 @@ def collector_url(url: str | None, environ: Mapping[str, str] = os.environ) -> s
     return DEFAULT_URL
 
 
+def checked_key(api_key: str | None) -> str | None:
+    """Return the API key without the space and line ends that files leave around it; None for none.
+
+    Raises ConfigError, which does not repeat the key, where no HTTP header can carry it.
+
+    >>> checked_key("gt_1_2\\n"), checked_key(" ")
+    ('gt_1_2', None)
+    """
+    key = (api_key or "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise ConfigError("the API key (GROUNDTRACE_API_KEY) has characters that no key has: copy it again")
+    return key or None
+
+
 def api_base(traces_url: str) -> str:
     """Return the API's base URL beside a traces endpoint.
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import socket
 import threading
 import time
@@ -26,6 +27,10 @@ _CONNECT_TIMEOUT_S: Final = 0.3
 _LAST_DRAIN_S: Final = 2.0
 # The processor hands over the next batch sooner than this only when it was full already.
 _NO_PAUSE_S: Final = 0.05
+_START: Final = "Start one with `groundtrace serve`"
+_SET_KEY: Final = "Set GROUNDTRACE_API_KEY to a key that may send"
+# How the SDK's exporter tells a collector that wants a key, or another one.
+_REFUSED: Final = re.compile(r"\bcode: 40[13]\b")
 _MORE_ROOM: Final = "Raise OTEL_BSP_MAX_QUEUE_SIZE"
 _SPOOL_OR_MORE_ROOM: Final = (
     "Set GROUNDTRACE_SPOOL to a folder to keep them on disk, or raise OTEL_BSP_MAX_QUEUE_SIZE"
@@ -208,10 +213,11 @@ class CollectorExporter(SpanExporter):
         self._lost_spans += spans + dropped
         if first:
             logger.warning(
-                "no spans reach the collector at %s (%s); they are dropped until it answers. "
-                "Start one with `groundtrace serve`, or set OTEL_SDK_DISABLED=true (logged once per outage)",
+                "no spans reach the collector at %s (%s); they are dropped until it takes them. "
+                "%s, or set OTEL_SDK_DISABLED=true (logged once per outage)",
                 self._endpoint,
                 reason or "no reason given",
+                _SET_KEY if _REFUSED.search(reason or "") else _START,
             )
 
     def resume(self) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry import trace
 
 from groundtrace import guard, semconv
-from groundtrace.endpoints import api_base, collector_url, traces_endpoint
+from groundtrace.endpoints import api_base, checked_key, collector_url, traces_endpoint
 from groundtrace.settings import (
     Content,
     Redact,
@@ -101,9 +101,10 @@ def instrument(
         url = traces_endpoint(endpoint)
         names = _integration_names(only, skip)
         spool = _spool()
+        key = checked_key(api_key or os.environ.get("GROUNDTRACE_API_KEY"))
         with guard.guarded("setting up tracing"):
             _state.api_url = _api_url(endpoint, url)
-            _set_up(url, project, api_key, settings, names, spool)
+            _set_up(url, project, key, settings, names, spool)
 
 
 def _api_url(endpoint: str | None, traces_url: str) -> str:
@@ -149,7 +150,7 @@ def _set_up(
     from groundtrace import integrations
 
     project = project or os.environ.get("GROUNDTRACE_PROJECT") or None
-    _state.api_key = api_key or os.environ.get("GROUNDTRACE_API_KEY") or None
+    _state.api_key = api_key
     provider = _provider(project)
     if provider is not None:
         use_settings(replace(settings, max_attributes=_attribute_limit_of(provider)))

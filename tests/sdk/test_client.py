@@ -202,6 +202,13 @@ def test_a_wrong_url_is_an_error_at_once() -> None:
         Client("localhost")
 
 
+@pytest.mark.parametrize("key", ["gt_schlüssel", "gt_a\nb"], ids=["not ASCII", "two lines"])
+def test_a_key_that_no_header_can_carry_is_refused_and_not_repeated(key: str) -> None:
+    with pytest.raises(ConfigError, match="the API key") as caught:
+        Client("http://127.0.0.1:9", api_key=key)
+    assert "gt_" not in str(caught.value)
+
+
 async def test_the_async_client_does_the_same(otlp: StubCollector) -> None:
     answers(otlp, {"traces": [{"n": 1}], "next_cursor": None})
 

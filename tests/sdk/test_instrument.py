@@ -225,6 +225,15 @@ def test_a_collector_that_refuses_costs_one_line(otlp: StubCollector, run_app: R
     assert ended.returncode == 0
     (line,) = ended.stderr.splitlines()
     assert "401" in line
+    assert "Set GROUNDTRACE_API_KEY to a key that may send" in line
+
+
+def test_the_line_end_of_a_file_is_no_part_of_the_key(otlp: StubCollector, run_app: RunApp) -> None:
+    ended = run_app(app(repr(otlp.url)), GROUNDTRACE_API_KEY="k-1\n")
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    (request,) = otlp.traces()
+    assert request.headers["authorization"] == "Bearer k-1"
 
 
 def test_an_outage_and_its_end_are_each_logged_once(otlp: StubCollector, run_app: RunApp) -> None:
