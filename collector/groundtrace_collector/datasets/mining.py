@@ -73,6 +73,11 @@ async def _seen(store: Store, traces: Sequence[Mapping[str, Any]]) -> list[Seen]
     listed = {key: trace for trace in traces if (key := (trace["project"], trace["trace_id"])) in known}
     spans = await retrieval_spans(store, {key: known[key] for key in listed})
     return [
-        Seen(trace=trace, gold=known[key]["GoldIds"], thumb=known[key]["Thumb"], spans=spans[key])
+        Seen(
+            trace=trace,
+            gold=[each for each in known[key]["GoldIds"] if each],
+            thumb=known[key]["Thumb"],
+            spans=spans[key],
+        )
         for key, trace in listed.items()
     ]

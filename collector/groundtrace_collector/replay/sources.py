@@ -153,7 +153,7 @@ def _row(trace: Mapping[str, Any]) -> Row:
     return Row(
         id=trace["dataset_row"] or "",
         query=trace["query"],
-        positive_ids=tuple(trace["gold_document_ids"]),
+        positive_ids=tuple(each for each in trace["gold_document_ids"] if each),
         metadata=trace["metadata"],
         trace_id=trace["trace_id"],
         embedding_model_version=trace["encoder"],

@@ -156,7 +156,7 @@ def _trace(url: str, documents: list[Document]) -> None:
     try:
         for word in WORDS:
             with (
-                groundtrace.context(metadata={"first": word[0]}, gold=[word]),
+                groundtrace.context(metadata={"first": word[0]}, gold=[word, ""]),
                 groundtrace.chain(name="ask"),
             ):
                 with groundtrace.encoder(model="letters", version="2") as encoding:
