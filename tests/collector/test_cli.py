@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from groundtrace_collector.commands.group import COMMANDS, LazyGroup, command
+from tests.collector.conftest import ServeProcess
 
 
 def _run(code: str) -> subprocess.CompletedProcess[str]:
@@ -112,3 +113,18 @@ def test_every_command_module_is_in_the_table() -> None:
     assert {name for name in modules if not name.startswith("_")} - {"group", "reading", "table"} == set(
         COMMANDS
     )
+
+
+def test_an_empty_list_says_so_beside_its_header(serve: ServeProcess) -> None:
+    said = {
+        ("traces",): "no trace matches",
+        ("scores",): "no score matches",
+        ("cohorts", "saved"): "no cohort is saved; save one: groundtrace cohorts save NAME EXPRESSION",
+        ("dataset", "list"): "there are no datasets; make one: groundtrace dataset import NAME FILE",
+        ("eval", "calibrations"): "no calibration is in force; make one: groundtrace eval calibrate NAME",
+    }
+
+    for arguments, words in said.items():
+        done = CliRunner().invoke(command, [*arguments, "--url", serve.url])
+        assert (done.exit_code, done.stderr) == (0, f"{words}\n"), arguments
+        assert len(done.stdout.splitlines()) <= 1

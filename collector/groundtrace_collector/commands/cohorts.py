@@ -120,6 +120,8 @@ def saved(url: str | None, *, as_json: bool) -> None:
         return
     columns = ("name", "expression", "created_at")
     table.show(columns, [[row[column] for column in columns] for row in answer["saved"]])
+    if not answer["saved"]:
+        click.echo("no cohort is saved; save one: groundtrace cohorts save NAME EXPRESSION", err=True)
 
 
 @command.command()

@@ -38,6 +38,8 @@ def list_(url: str | None, *, as_json: bool) -> None:
         reading.print_json(answer)
         return
     table.show(_COLUMNS, [[row[column] for column in _COLUMNS] for row in answer["datasets"]])
+    if not answer["datasets"]:
+        click.echo("there are no datasets; make one: groundtrace dataset import NAME FILE", err=True)
 
 
 @command.command("import")

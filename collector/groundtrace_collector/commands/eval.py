@@ -153,6 +153,8 @@ def calibrations(url: str | None, *, as_json: bool) -> None:
         return
     for kept in answer["calibrations"]:
         click.echo("\n".join(_calibrated(kept)))
+    if not answer["calibrations"]:
+        click.echo("no calibration is in force; make one: groundtrace eval calibrate NAME", err=True)
 
 
 @command.command("retest")

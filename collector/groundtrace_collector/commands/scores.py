@@ -70,6 +70,8 @@ def command(
         reading.print_json(answer)
         return
     table.show(_COLUMNS, [[row[column] for column in _COLUMNS] for row in answer["scores"]])
+    if not answer["scores"]:
+        click.echo("no score matches", err=True)
     if answer["next_cursor"]:
         click.echo(f"More with --cursor {answer['next_cursor']}", err=True)
 

@@ -57,6 +57,8 @@ def command(
             for trace in answer["traces"]
         ],
     )
+    if not answer["traces"]:
+        click.echo("no trace matches", err=True)
     if answer["next_cursor"]:
         click.echo(f"More with --cursor {answer['next_cursor']}", err=True)
 
