@@ -171,7 +171,12 @@ def _limit(check: Check, rule: Limit, compared: Compared) -> Check:
     violated = p_below(own, bound, df=df) if least else p_above(own, bound, df=df)
     if end is not None and (end >= bound if least else end <= bound):
         return replace(check, outcome="pass", p_violated=violated, reason=f"the interval is {words}")
-    return replace(check, p_violated=violated, reason=f"not shown to be {words}: the interval reaches beyond")
+    beyond = "the interval reaches beyond"
+    if end is None:
+        beyond = (
+            f'its interval has no {"lower" if least else "upper"} end; holds = "point" reads the value alone'
+        )
+    return replace(check, p_violated=violated, reason=f"not shown to be {words}: {beyond}")
 
 
 def _loss(compared: Compared) -> Value:

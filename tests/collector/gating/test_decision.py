@@ -152,6 +152,16 @@ def test_a_metric_without_direction_takes_limits_only() -> None:
         decide(asked, found, {})
 
 
+def test_a_limit_on_what_has_no_interval_says_how_to_read_it() -> None:
+    asked = gate({"kind": "limit", "metric": "traces", "at_least": 100})
+    found = decide(asked, evidence({"whole": compared(1.0, None, candidate=500.0)}, metric="traces"), {})
+
+    assert found.checks[0].outcome == "undecided"
+    assert found.checks[0].reason == (
+        'not shown to be at least 100: its interval has no lower end; holds = "point" reads the value alone'
+    )
+
+
 def test_churn_of_live_traces_takes_a_limit() -> None:
     pairs = {"base": value(None), "candidate": value(None), "difference": value(0.3, 0.05), "paired": True}
     rules = ({"kind": "limit", "metric": "churn@5", "at_most": bound} for bound in (0.4, 0.2))
