@@ -18,8 +18,6 @@ Hit = tuple[int, int, tuple[str, ...]]
 
 _WORDS = 12
 _PIECES = 200
-_FOLDED_CHARS = 2_000
-"""Longer pieces are looked for as they are: a pattern of them would cost more than it finds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,29 +75,31 @@ def judges_answers(name: str) -> bool:
 
 
 def _located(answer: str, scores: Iterable[Mapping[str, Any]]) -> list[Hit]:
+    folded, places = _folded(answer)
     found: list[Hit] = []
     for score in scores:
         if not judges_answers(score["name"]):
             continue
         place = 0
         for piece in evidence(score)[:_PIECES]:
-            hit = _find(piece["text"], answer, place) or _find(piece["text"], answer, 0)
-            if hit is None:
+            wanted = " ".join(piece["text"].split())
+            start = folded.find(wanted, place)
+            if start < 0:
+                start = folded.find(wanted)
+            if not wanted or start < 0:
                 continue
-            place = hit[1]
+            place = start + len(wanted)
             if piece.get("supported") is False:
-                found.append((*hit, missing_words(piece)))
+                found.append((places[start], places[place - 1] + 1, missing_words(piece)))
     return found
 
 
-def _find(text: str, answer: str, start: int) -> tuple[int, int] | None:
-    """Where a piece stands in the answer; white space may differ, as sentences are split after folding it."""
-    if not text.strip() or len(text) > len(answer):
-        return None
-    place = answer.find(text, start)
-    if place >= 0:
-        return place, place + len(text)
-    if len(text) > _FOLDED_CHARS:
-        return None
-    match = re.compile(r"\s+".join(map(re.escape, text.split()))).search(answer, start)
-    return match.span() if match else None
+def _folded(text: str) -> tuple[str, list[int]]:
+    """A text with one blank for each run of white space, as sentences are split, and where its characters stood.
+
+    >>> _folded(" a\\n\\n b")
+    ('a b', [1, 2, 5])
+    """
+    words = list(re.finditer(r"\S+", text))
+    places = [place for word in words for place in range(word.start(), word.end() + 1)]
+    return " ".join(word[0] for word in words), places[:-1]

@@ -237,3 +237,19 @@ async def test_a_page_of_years_of_nightly_datasets_stays_small(
     assert response.status_code == 200
     assert says in response.text
     assert len(response.content) < LIMIT_BYTES
+
+
+def test_a_long_stretch_of_the_answer_is_marked_also_where_its_white_space_was_folded() -> None:
+    stretch = "\n".join(f"claim {number}" for number in range(300))
+    evidence = [
+        {"text": " ".join(stretch.split()), "supported": False},
+        {"text": "not in it", "supported": False},
+    ]
+
+    page = trace_page(trace(answer=f"Well.\n{stretch}\n So.", scores=[score(evidence=evidence)]), NOW)
+
+    assert [(each.text, each.unsupported) for each in page.answer] == [
+        ("Well.\n", False),
+        (stretch, True),
+        ("\n So.", False),
+    ]

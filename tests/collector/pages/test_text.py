@@ -7,13 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groundtrace_collector.pages import formats, metrics, settings, text
+from groundtrace_collector.pages import answer, formats, metrics, settings, text
 from groundtrace_collector.pages.text import Budget, clean, fitted, html_bytes, one_line
 
 ANY_TEXT = st.text(alphabet=st.characters() | st.sampled_from("<&\"'\x00\r\n\u202e\ud800"))
 
 
-@pytest.mark.parametrize("module", [formats, metrics, settings, text], ids=lambda module: module.__name__)
+@pytest.mark.parametrize(
+    "module", [answer, formats, metrics, settings, text], ids=lambda module: module.__name__
+)
 def test_the_examples_in_the_docstrings_hold(module: object) -> None:
     assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]
 
