@@ -121,6 +121,7 @@ def _check_types(order: Order, missing: object, value: object, trace_id: object,
         raise ValueError("not of this order")
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise ValueError("out of range")
+    f"{value}{trace_id}{project}".encode()  # a ValueError for what is not Unicode
 
 
 def behind(position: Position | None, order: Order) -> tuple[str, dict[str, object]]:

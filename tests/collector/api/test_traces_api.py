@@ -196,6 +196,8 @@ async def test_groundtraces_own_project_is_shown_only_when_asked_for(
         ({"order": "size"}, "invalid_order", "cannot order by 'size'"),
         ({"cursor": "abc"}, "invalid_cursor", "'abc' is not a cursor"),
         ({"cursor": "WzFd"}, "invalid_cursor", "is not a cursor"),
+        # ["-started_at", 0, 5, "\\ud800", "x"]: half of a surrogate pair, which the store's client cannot send
+        ({"cursor": "WyItc3RhcnRlZF9hdCIsMCw1LCJcdWQ4MDAiLCJ4Il0"}, "invalid_cursor", "is not a cursor"),
         ({"cohort": "vip"}, "unknown_cohort", "no cohort is saved as 'vip'"),
     ],
 )
