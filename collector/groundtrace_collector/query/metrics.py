@@ -262,16 +262,14 @@ def _kind_duration(name: str, level: float) -> Entry:
 
 def _score(name: str, evaluator: str) -> Metric:
     direction: Direction = "lower" if lower_is_better(evaluator) else "higher"
-    # An evaluator's scores are in [0, 1]; those from elsewhere are what their sender says.
-    least, most = (0.0, 1.0) if is_evaluator(evaluator) else (-math.inf, math.inf)
     return Metric(
         name=name,
         form=Form.MEAN,
         direction=direction,
         value="joined.Score",
         score=evaluator,
-        least=least,
-        most=most,
+        least=0.0,  # whoever sends it, a score outside [0, 1] is refused
+        most=1.0,
     )
 
 
