@@ -55,4 +55,7 @@ def _write(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: python -m groundtrace_collector.demo.replay FOLDER")
-    write_dataset(Path(sys.argv[1]))
+    try:
+        write_dataset(Path(sys.argv[1]))
+    except OSError as error:
+        sys.exit(f"cannot write to {sys.argv[1]}: {error.strerror or error}; name another folder")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -190,3 +192,15 @@ def test_the_demos_encoders_are_replayed_by_the_readmes_command(tmp_path: Path) 
     assert report["dataset"]["rows"] > 130
     assert recall["verdict"] == "better"
     assert recall["difference"]["low"] > 0
+
+
+def test_the_demos_files_that_cannot_be_written_are_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "groundtrace_collector.demo.replay", str(tmp_path / "taken")],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 1
+    assert done.stderr == f"cannot write to {tmp_path}/taken: File exists; name another folder\n"
