@@ -305,13 +305,14 @@ def _verdict(evaluator: Evaluator, case: Case, ref: EvaluatorRef) -> tuple[Score
         record = score.record if isinstance(score, JudgedScore) else None
         return _sendable(values), record
     except Exception as exc:  # noqa: BLE001  (whoever wrote it: one case must not stop the others)
-        logger.warning("evaluator %s %s failed on a case: %s", ref.name, ref.version, exc)
+        reason = " ".join(f"{type(exc).__name__}: {exc}".split()).encode(errors="replace").decode()
+        logger.warning("evaluator %s %s failed on a case: %s", ref.name, ref.version, reason)
         return ScoreMessage(
             name=ref.name,
             version=ref.version,
             score=None,
             status=Status.ERROR,
-            explanation=" ".join(f"{type(exc).__name__}: {exc}".split()).encode(errors="replace").decode(),
+            explanation=reason,
         ), None
 
 
