@@ -277,6 +277,8 @@ def _complaint(error: ValidationError) -> str:
             key = str(first["loc"][-1])
             known = "a key that does not go here" if key in _KEYS else f"unknown key{suggestion(key, _KEYS)}"
             text = f"{known}; docs/gate.md lists them"
+        case "missing" | "too_short" if first["loc"] == ("rule",):
+            text = "a gate needs at least one [[rule]]"
         case "missing":
             text = "is missing: write it"
         case "value_error":

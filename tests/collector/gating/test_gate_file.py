@@ -19,7 +19,9 @@ RULE = '[[rule]]\nkind = "no-regression"\nmetric = "recall@5"\n'
     ("text", "says"),
     [
         pytest.param("nonsense", "is not TOML", id="not-toml"),
-        pytest.param(LIVE, "rule: is missing: write it", id="no-rules"),
+        pytest.param("", "rule: a gate needs at least one [[rule]]", id="empty"),
+        pytest.param(LIVE, "rule: a gate needs at least one [[rule]]", id="no-rules"),
+        pytest.param("rule = []\n" + LIVE, "rule: a gate needs at least one [[rule]]", id="empty-rules"),
         pytest.param(RULE, "write one of them", id="nothing-to-compare"),
         pytest.param(LIVE + '[replay]\nreport = "r.json"\n' + RULE, "write one of them", id="two-sources"),
         pytest.param("[replay]\n" + RULE, "replay: write one of report", id="no-replay"),
