@@ -77,6 +77,9 @@ def dimension(text: str, *, prefix: str = "dimension") -> Dimension:
     if len(names) > MAX_DIMENSIONS:
         raise QueryError("too_many", f"at most {MAX_DIMENSIONS} dimensions at once, got {len(names)}")
     parts = tuple(_one(name, prefix=f"{prefix}{index}") for index, name in enumerate(names))
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise QueryError("dimension_twice", f"dimension {twice!r} is given twice: leave one out")
     values = f", '{SEPARATOR}', ".join(_escaped(part.sql) for part in parts)
     return Dimension(
         name=",".join(part.name for part in parts),

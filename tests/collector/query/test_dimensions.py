@@ -196,6 +196,8 @@ async def test_a_root_that_moved_a_trace_to_another_day_leaves_no_ghost_behind(s
         ("encoder,rout", "unknown dimension 'rout'; did you mean route?; use project, service"),
         ("document_ages", "unknown dimension 'document_ages'; did you mean document_age?"),
         ("metadata['a']b", "unknown dimension"),
+        ("encoder,encoder", "dimension 'encoder' is given twice: leave one out"),
+        ("metadata.a, encoder,metadata.a", "dimension 'metadata.a' is given twice"),
         ("route,user,session,encoder,day", "at most 4 dimensions at once, got 5"),
     ],
 )
