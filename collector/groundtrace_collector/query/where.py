@@ -217,6 +217,8 @@ class _Compiler:
 
     def _resolved(self, node: Comparison, *, negated: bool) -> str:
         """A score or feedback: the traces whose resolved row passes, found in a subquery of its own."""
+        if node.name == "feedback" and node.key != "thumbs" and node.op in {Op.EQ, Op.IN}:
+            node = replace(node, values=tuple(_as_stored(value) for value in node.values))
         text = any(isinstance(value, str) for value in node.values)
         if node.name == "score" and node.key in self.scope.origins.simple:
             rows, outer, key = self._simple_score(node, text=text), JOIN_KEY, "Trace"
@@ -351,6 +353,11 @@ class _Compiler:
         name = f"{self.prefix}_{len(self.parameters)}"
         self.parameters[name] = value
         return name
+
+
+def _as_stored(value: Value) -> Value:
+    """The value of feedback as it is kept: true and false are sent, and kept as 1 and 0."""
+    return float(value) if isinstance(value, bool) else value
 
 
 def _is_number(value: Value) -> TypeGuard[float]:

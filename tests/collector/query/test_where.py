@@ -80,6 +80,8 @@ async def filled(store: Store) -> Store:
             {"Project": "app", "Name": "thumbs", "TraceId": trace_id("a"), "Value": 1, "Seq": 2},
             {"Project": "", "Name": "thumbs", "TraceId": trace_id("b"), "Value": -1, "Seq": 3},
             {"Project": "app", "Name": "failure_label", "TraceId": trace_id("b"), "Label": "stale", "Seq": 4},
+            {"Project": "app", "Name": "escalation", "TraceId": trace_id("a"), "Value": 1, "Seq": 5},
+            {"Project": "app", "Name": "escalation", "TraceId": trace_id("b"), "Value": 0, "Seq": 6},
         ],
     )
     await store.insert(
@@ -158,6 +160,9 @@ MEANINGS = [
     ("feedback.thumbs = -1", "b"),
     ("feedback.thumbs is null", "c"),
     ("feedback.failure_label = 'stale'", "b"),
+    ("feedback.escalation = true", "a"),
+    ("feedback.escalation is not true", "b"),
+    ("feedback.escalation in (true, false)", "ab"),
     ("encoder = 'minilm@1' or status = 'unset'", "ac"),
     ("not (encoder = 'minilm@1' or status = 'unset')", "b"),
     ("not (encoder = 'minilm@1' and kind = 'LLM')", "bc"),
@@ -243,6 +248,8 @@ REFUSED = [
     ("encoder = null", "null matches neither way", 11),
     ("duration_ms > 'x'", "duration_ms is a number, got 'x'", 1),
     ("duration_ms like 'x'", "duration_ms is a number", 1),
+    ("feedback.escalation > true", "feedback.escalation is a number, got True", 1),
+    ("feedback.thumbs = true", "feedback.thumbs is a number, got True", 1),
     ("status = 'broken'", "status is one of ok, error, unset, got 'broken'", 1),
     ("incomplete > true", "incomplete is true or false", 1),
     ("started_at > 'yesterday'", "'yesterday' is not a time", 1),
