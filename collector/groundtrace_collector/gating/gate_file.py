@@ -264,13 +264,7 @@ def read_gate(path: Path) -> GateFile:
 def _complaint(error: ValidationError) -> str:
     """The first of the complaints, with the key as it stands in the file."""
     first = error.errors(include_url=False)[0]
-    tags = {*_KINDS, "list[str]"}
-    place = ""
-    for part in first["loc"]:
-        if isinstance(part, int):
-            place += f" {part + 1}"
-        elif part not in tags and not part.startswith("literal["):
-            place += f".{part}" if place else part
+    place = _place(first["loc"])
     text = first["msg"].removeprefix("Value error, ")
     match first["type"]:
         case "extra_forbidden":
@@ -293,6 +287,18 @@ def _complaint(error: ValidationError) -> str:
         case _:
             text = f"{text}, got {first['input']!r}"
     return f"{place}: {text}" if place else text
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """Where a complaint is, as a reader of the file counts: `rule 1.delta`."""
+    tags = {*_KINDS, "list[str]"}
+    place = ""
+    for part in location:
+        if isinstance(part, int):
+            place += f" {part + 1}"
+        elif part not in tags and not part.startswith("literal["):
+            place += f".{part}" if place else part
+    return place
 
 
 _KEYS = sorted(
