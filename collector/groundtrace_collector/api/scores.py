@@ -33,7 +33,7 @@ async def list_(
     caller: Called,
     trace_id: str | None = None,
     name: str | None = None,
-    source: str | None = None,
+    source: Annotated[str | None, Query(description="Only from here: api, evaluator or human.")] = None,
     where: Where = None,
     cohort: SavedCohort = None,
     since: Annotated[str | None, Query(description=f"Scores made at or after this: {TIME_HELP}.")] = None,

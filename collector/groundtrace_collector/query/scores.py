@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from groundtrace_collector.query import shapes
 from groundtrace_collector.query.errors import QueryError
 from groundtrace_collector.query.filters import INTERNAL_PROJECT, TraceFilter, select
+from groundtrace_collector.query.origins import SOURCES
 from groundtrace_collector.query.page import checked_limit
 from groundtrace_collector.query.saved import narrowed
 from groundtrace_collector.query.times import parse_time
@@ -68,6 +69,8 @@ async def condition(store: Store, query: VerdictQuery) -> tuple[str, dict[str, o
 
 
 def _condition(query: VerdictQuery) -> tuple[str, dict[str, object]]:
+    if query.source and query.source not in SOURCES:
+        raise QueryError("unknown_source", f"unknown source {query.source!r}; there are {', '.join(SOURCES)}")
     now = datetime.now(UTC)
     known: list[tuple[str, str, object]] = [
         ("TraceId = {trace_id:String}", "trace_id", query.trace_id.lower() if query.trace_id else None),

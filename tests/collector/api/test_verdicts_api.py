@@ -135,6 +135,16 @@ async def test_scores_are_filtered(
     assert [f"{names[each['trace_id']]} {each['name']}" for each in await _scores(client, **params)] == found
 
 
+async def test_a_source_that_there_is_not_is_refused_with_those_there_are(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/api/v1/scores", params={"source": "foo"})
+
+    assert answer.status_code == 400
+    assert answer.json()["error"] == {
+        "code": "unknown_source",
+        "message": "unknown source 'foo'; there are api, evaluator, human",
+    }
+
+
 async def test_scores_page_newest_first(client: httpx.AsyncClient) -> None:
     scores = [{"trace_id": trace_id(str(n)), "name": "polite", "score": n / 10} for n in range(5)]
     await client.post("/api/v1/scores", json={"scores": scores})
