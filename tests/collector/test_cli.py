@@ -77,6 +77,14 @@ def test_misuse_exits_2(arguments: list[str]) -> None:
     assert (done.returncode, done.stdout) == (2, "")
 
 
+@pytest.mark.parametrize("given", ["", " "])
+def test_a_trace_without_an_id_is_told_that_one_is_needed(given: str) -> None:
+    done = CliRunner().invoke(command, ["trace", given])
+
+    assert done.exit_code == 2
+    assert "a trace id is needed" in done.output
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [

@@ -33,6 +33,8 @@ _FACTS = (
 @reading.reads
 def command(trace_id: str, url: str | None, *, as_json: bool) -> None:
     """Show one trace: its spans, documents and scores."""
+    if not trace_id.strip():
+        raise click.UsageError("a trace id is needed; `groundtrace traces` lists them")
     trace = reading.ask(url, f"/api/v1/traces/{quote(trace_id, safe='')}", {})
     if as_json:
         reading.print_json(trace)
