@@ -50,11 +50,13 @@ def changed_job(
     Raises ApiError: 400 for what is wrong with the job, 404 for pausing or removing one that is not there.
     """
     if job is None and change.evaluators is None:
-        raise ApiError(
-            404,
-            "job_not_found",
-            f"there is no job {change.name!r}; a new one needs evaluators, such as groundedness",
+        only_state = change.state is not None and change.model_fields_set <= {"name", "state", "project"}
+        hint = (
+            "`groundtrace jobs list` shows those there are"
+            if only_state
+            else "a new one needs evaluators, such as groundedness"
         )
+        raise ApiError(404, "job_not_found", f"there is no job {change.name!r}; {hint}")
     given = {
         name: getattr(change, name)
         for name in change.model_fields_set - {"name", "state"}

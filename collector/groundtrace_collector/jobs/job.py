@@ -6,7 +6,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
 
 from groundtrace_collector.jobs.budget import day_usd
 from groundtrace_collector.jobs.schedule import next_run, parse_schedule
@@ -81,6 +88,17 @@ class JobSpec(Scope):
     every: str = DEFAULT_EVERY
     budget_usd: str | None = None
     """What its evaluators may spend, such as ``5/day`` (UTC)."""
+
+    @field_validator("name", mode="wrap")
+    @classmethod
+    def _is_a_name(cls, name: object, check: ValidatorFunctionWrapHandler) -> object:
+        try:
+            return check(name)
+        except ValidationError:
+            raise ValueError(
+                "name: a job's name has 1 to 200 letters, digits and . _ @ - and no other characters, "
+                f"got {name!r}"
+            ) from None
 
     @field_validator("budget_usd")
     @classmethod

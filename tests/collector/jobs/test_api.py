@@ -160,7 +160,13 @@ async def test_a_removed_job_can_be_added_anew(client: httpx.AsyncClient) -> Non
             id="every",
         ),
         pytest.param({"evaluators": []}, 400, "invalid_job", "evaluators", id="no-evaluator"),
-        pytest.param({"name": "a b"}, 400, "invalid_job", "name: ", id="name-with-space"),
+        pytest.param(
+            {"name": "a b/c"},
+            400,
+            "invalid_job",
+            "name: a job's name has 1 to 200 letters, digits and . _ @ - and no other characters, got 'a b/c'",
+            id="name-with-space",
+        ),
         pytest.param(
             {"project": "groundtrace.internal"}, 400, "invalid_job", "never evaluated", id="own-project"
         ),
@@ -183,8 +189,18 @@ async def test_a_wrong_job_is_refused_with_the_value_and_is_not_kept(
 @pytest.mark.parametrize(
     ("path", "body", "status", "words"),
     [
+        *[
+            pytest.param(
+                "",
+                {"name": "no-such", "state": state},
+                404,
+                "there is no job 'no-such'; `groundtrace jobs list` shows those there are",
+                id=state,
+            )
+            for state in ("paused", "active", "removed")
+        ],
         pytest.param(
-            "", {"name": "no-such", "state": "paused"}, 404, "there is no job 'no-such'", id="pause"
+            "", {"name": "no-such", "where": "encoder = 'x'"}, 404, "a new one needs evaluators", id="new"
         ),
         pytest.param("/runs", {"job": "no-such"}, 404, "there is no job 'no-such'", id="run"),
         pytest.param("/runs", {"evaluators": ["x"]}, 400, "no evaluator is named 'x'", id="run-evaluator"),
