@@ -33,8 +33,9 @@ from groundtrace_collector.api.parameters import refuse_unknown
 from groundtrace_collector.collector import Collector
 from groundtrace_collector.counting import Counting, note_refusal
 from groundtrace_collector.door import Door, hosts_of
-from groundtrace_collector.errors import ApiError, GroundtraceError, StoreDownError
+from groundtrace_collector.errors import GroundtraceError, StoreLimitError
 from groundtrace_collector.head import Head
+from groundtrace_collector.metrics import code_of
 from groundtrace_collector.pages import login
 from groundtrace_collector.pages import routes as pages
 from groundtrace_collector.pages.route import error_page
@@ -87,11 +88,10 @@ async def _answer_expected(request: Request, error: Exception) -> Response:
     if not isinstance(error, GroundtraceError):
         raise error
     note_refusal(request.scope, error)
+    if isinstance(error, StoreLimitError):  # waiting for the store would not help: a narrower question does
+        return _error(request, 400, code_of(error), str(error))
     status, headers = http_status(error)
-    if isinstance(error, ApiError):
-        return _error(request, status, error.code, error.message, headers)
-    code = "unavailable" if isinstance(error, StoreDownError) else "failed"
-    return _error(request, status, code, str(error), headers)
+    return _error(request, status, code_of(error), str(error), headers)
 
 
 async def _answer_invalid(request: Request, error: Exception) -> Response:

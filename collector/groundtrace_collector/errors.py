@@ -12,6 +12,7 @@ GroundtraceError                the SDK's root
     ├── StoreError              the store refused a statement
     │   ├── StoreParseError     the store could not decode the bytes of an insert
     │   └── StoreDownError      the store cannot be reached or has no room
+    │       └── StoreLimitError one question needs more memory than it may have
     └── StoreOwnedError         another process owns the store
 """
 
@@ -28,6 +29,7 @@ __all__ = [
     "MissingExtraError",
     "StoreDownError",
     "StoreError",
+    "StoreLimitError",
     "StoreOwnedError",
     "StoreParseError",
     "TooLargeError",
@@ -87,6 +89,16 @@ class StoreParseError(StoreError):
 
 class StoreDownError(StoreError):
     """The store cannot be reached, or has no room: the same bytes may pass later."""
+
+
+class StoreLimitError(StoreDownError):
+    """A question that needs more memory than one may have: a narrower one passes."""
+
+    def __init__(self, *, engine_code: int | None = None) -> None:
+        super().__init__(
+            "the question needs more memory than one may have: narrow the time or the expression",
+            engine_code=engine_code,
+        )
 
 
 class StoreOwnedError(CollectorError):

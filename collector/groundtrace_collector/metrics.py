@@ -11,7 +11,13 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector as Reading
 
-from groundtrace_collector.errors import ApiError, DecodeError, GroundtraceError, StoreDownError
+from groundtrace_collector.errors import (
+    ApiError,
+    DecodeError,
+    GroundtraceError,
+    StoreDownError,
+    StoreLimitError,
+)
 from groundtrace_collector.store.driver import ERRORS
 
 if TYPE_CHECKING:
@@ -147,4 +153,6 @@ def code_of(error: GroundtraceError) -> str:
         return error.code
     if isinstance(error, DecodeError):
         return "undecodable"
+    if isinstance(error, StoreLimitError):
+        return "too_costly"
     return "unavailable" if isinstance(error, StoreDownError) else "failed"

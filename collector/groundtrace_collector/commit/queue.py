@@ -26,6 +26,7 @@ from groundtrace_collector.gate.frame import frame
 from groundtrace_collector.gate.gate import CheckedRequest
 from groundtrace_collector.gate.rewrite import canonicalise
 from groundtrace_collector.store.driver import Driver
+from groundtrace_collector.store.memory import never_fits
 from groundtrace_collector.store.store import Store
 
 logger = logging.getLogger(__name__)
@@ -38,7 +39,6 @@ _FRAME_BYTES = 64  # more than our fields take
 _MOST_GATHER_S = 0.5
 _TOLD_S = 30.0  # how long a disk that took no segment is said to take none, where nothing tries it again
 _LARGE = 0.25  # of what a commit holds at most: where one is as large, more follow
-_MEMORY_LIMIT = 241  # ClickHouse's code for it, also where all statements together reached theirs
 
 
 @dataclass(eq=False, slots=True)
@@ -324,7 +324,7 @@ class CommitQueue:
             except StoreParseError:
                 raise
             except StoreError as error:
-                if _never_fits(error):
+                if never_fits(error):
                     raise StoreParseError(str(error), engine_code=error.engine_code) from error
                 logger.warning("The store did not take segment %s, trying again: %s", segment.token, error)
                 self._store_says, self._in_doubt = str(error), True
@@ -481,11 +481,6 @@ def _canonical(body: bytes) -> bytes:
         return canonicalise(body)
     except ProtobufError:
         return body
-
-
-def _never_fits(error: StoreError) -> bool:
-    """Whether a segment by itself needs more memory than one statement may have: trying again cannot help."""
-    return error.engine_code == _MEMORY_LIMIT and "Query memory limit" in str(error)
 
 
 def _fail(batch: Iterable[_Waiting], error: ApiError) -> None:

@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
 from groundtrace_collector.amiss import invalid
-from groundtrace_collector.errors import ApiError, StoreDownError
+from groundtrace_collector.errors import ApiError, StoreDownError, StoreLimitError
 from groundtrace_collector.pages.page import ErrorPage, rendered
 from groundtrace_collector.pages.text import clean
 
@@ -32,6 +32,8 @@ class PageRoute(APIRoute):
                 return error_page(error.status, error.message)
             except RequestValidationError as error:
                 return error_page(400, invalid(error.errors()[0], ""))
+            except StoreLimitError as error:
+                return error_page(400, str(error))
             except StoreDownError as error:
                 return error_page(503, f"{error}. Try again once it is back.")
             except Exception:

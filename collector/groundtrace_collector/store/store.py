@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
-from groundtrace_collector.errors import StoreError
+from groundtrace_collector.errors import StoreError, StoreLimitError
 from groundtrace_collector.store.clock import Sequence as SequenceClock
 from groundtrace_collector.store.driver import Driver
 from groundtrace_collector.store.engine import (
@@ -25,6 +25,7 @@ from groundtrace_collector.store.engine import (
     write_engine_config,
     write_schema,
 )
+from groundtrace_collector.store.memory import never_fits
 from groundtrace_collector.store.migrate import migrate
 from groundtrace_collector.store.retention import keep_days
 from groundtrace_collector.store.sql import statement
@@ -230,7 +231,8 @@ class Store:
     ) -> list[dict[str, Any]]:
         """The rows of a SELECT, one dict each; times are aware datetimes in UTC.
 
-        Raises StoreError with ClickHouse's words, StoreDownError when it does not answer.
+        Raises StoreError with ClickHouse's words, StoreDownError when it does not answer, StoreLimitError when the
+        statement needs more memory than one may have.
         """
 
         return await self.reading(lambda driver: driver.query(statement, parameters, settings))
@@ -242,6 +244,10 @@ class Store:
             driver = self._reads.get()
             try:
                 return call(driver)
+            except StoreError as error:
+                if never_fits(error):
+                    raise StoreLimitError(engine_code=error.engine_code) from error
+                raise
             finally:
                 self._reads.put(driver)
 
