@@ -198,16 +198,12 @@ class CommitQueue:
 
     async def _until_same(self, same: asyncio.Future[None]) -> None:
         """Wait for the answer of a body that came before, for so long: while the store is away each copy takes room."""
-        done, _ = await asyncio.wait([same], timeout=self._config.wait_s)
-        if not done:
+        if not await self._in_time(same):
             raise UnavailableError("the same request came before and is still to be stored", retry_after_s=5)
         same.result()
 
     async def _until_done(self, waiting: _Waiting) -> None:
-        done, _ = await asyncio.wait([waiting.done], timeout=self._config.wait_s)
-        if not done and not self._store_says:  # it is only slow: give it as long again, twice
-            done, _ = await asyncio.wait([waiting.done], timeout=2 * self._config.wait_s)
-        if not done and waiting in self._waiting:
+        if not await self._in_time(waiting.done) and waiting in self._waiting:
             self._waiting.remove(waiting)
             self._waiting_bytes -= waiting.size
             says = self._store_says
@@ -215,6 +211,13 @@ class CommitQueue:
             waiting.done.set_exception(UnavailableError(reason, retry_after_s=5))
         # One that is in a segment will be stored, if only by the next start: its answer is worth waiting for.
         await asyncio.shield(waiting.done)
+
+    async def _in_time(self, answer: asyncio.Future[None]) -> bool:
+        """Whether a body is answered while a sender may be kept waiting."""
+        await asyncio.wait([answer], timeout=self._config.wait_s)
+        if not answer.done() and not self._store_says:  # it is only slow: give it as long again, twice
+            await asyncio.wait([answer], timeout=2 * self._config.wait_s)
+        return answer.done()
 
     async def _run(self) -> None:
         await self._replay()

@@ -41,13 +41,23 @@ async def count(store: Store, table: str = "otel_traces") -> int:
 @pytest.fixture
 def config(store: Store, tmp_path: Path) -> CollectorConfig:
     return CollectorConfig(
-        store=store.url, data_dir=tmp_path / "data", grpc_port=None, worker=False, linger_ms=0, wait_s=0.3
+        store=store.url, data_dir=tmp_path / "data", grpc_port=None, worker=False, linger_ms=0
     )
 
 
 @pytest.fixture
 async def commits(config: CollectorConfig, store: Store) -> AsyncIterator[CommitQueue]:
     queue = CommitQueue(config, store)
+    queue.start()
+    await queue.ready.wait()
+    yield queue
+    await queue.close()
+
+
+@pytest.fixture
+async def impatient(config: CollectorConfig, store: Store) -> AsyncIterator[CommitQueue]:
+    """A queue that keeps nobody waiting for long, for tests in which the store is away."""
+    queue = CommitQueue(config.model_copy(update={"wait_s": 0.3}), store)
     queue.start()
     await queue.ready.wait()
     yield queue
@@ -321,38 +331,39 @@ async def test_a_body_whose_answer_was_lost_is_known_after_a_restart(
 
 
 async def test_while_the_store_is_away_requests_wait_and_then_get_503(
-    commits: CommitQueue, store: Store
+    impatient: CommitQueue, store: Store
 ) -> None:
     await store.command("DETACH TABLE otlp_in")
-    in_segment = asyncio.create_task(commits.submit(request(new_trace_id())))
-    await asyncio.sleep(0.1)
+    in_segment = asyncio.create_task(impatient.submit(request(new_trace_id())))
+    while not impatient.trouble:  # noqa: ASYNC110  (nothing tells of it)
+        await asyncio.sleep(0.01)
     waiting = request(new_trace_id())
     with pytest.raises(UnavailableError, match=r"does not take spans: .*otlp_in"):
-        await commits.submit(waiting)
+        await impatient.submit(waiting)
     assert not in_segment.done(), "it is in a segment and will be stored"
 
     await store.command("ATTACH TABLE otlp_in")
     await asyncio.wait_for(in_segment, timeout=15)
-    await commits.submit(waiting)
+    await impatient.submit(waiting)
 
     assert await count(store) == 2
 
 
 async def test_a_body_that_comes_again_while_the_store_is_away_does_not_pile_up(
-    commits: CommitQueue, store: Store
+    impatient: CommitQueue, store: Store
 ) -> None:
     same = request(new_trace_id())
     await store.command("DETACH TABLE otlp_in")
     try:
-        in_segment = asyncio.create_task(commits.submit(same))
+        in_segment = asyncio.create_task(impatient.submit(same))
         await asyncio.sleep(0)
         with pytest.raises(UnavailableError, match="the same request came before"):
-            await asyncio.wait_for(commits.submit(same), timeout=30)
+            await asyncio.wait_for(impatient.submit(same), timeout=30)
         assert not in_segment.done()
     finally:
         await store.command("ATTACH TABLE otlp_in")
     await asyncio.wait_for(in_segment, timeout=30)
-    await commits.submit(same)
+    await impatient.submit(same)
 
     assert await count(store) == 1
 
