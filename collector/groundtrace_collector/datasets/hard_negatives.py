@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from pydantic import ValidationError
 
 from groundtrace_collector.datasets.row import Row
-from groundtrace_collector.jobs.context import Passage, RetrievalSpan, stages_of
+from groundtrace_collector.jobs.context import Passage, RetrievalSpan, retrieval
 from groundtrace_collector.query.dimensions import BOOKKEEPING
 from groundtrace_collector.query.metrics import lower_is_better
 
@@ -118,19 +118,11 @@ def _human(score: Mapping[str, Any]) -> bool | None:
 
 
 def _ranked(spans: Sequence[RetrievalSpan]) -> _Ranked:
-    """The last retriever's and the last reranker's documents; a text may come from any stage that has it."""
-    retrieved: list[Passage] = []
-    reranked: list[Passage] = []
-    texts: dict[str, str] = {}
-    for span in spans:
-        stages = stages_of(span)
-        if span.kind == "RERANKER":
-            reranked = stages.get("rerank_out", [])
-        else:
-            retrieved = stages.get("retrieved", [])
-        for passages in stages.values():
-            texts.update((each.document_id, each.content) for each in passages if each.content)
-    return _Ranked(_with_text(retrieved, texts), _with_text(reranked or retrieved, texts))
+    """The retriever's and the reranker's documents; a text may come from any stage that has it."""
+    found = retrieval(spans)
+    return _Ranked(
+        _with_text(found.retrieved, found.texts), _with_text(found.reranked or found.retrieved, found.texts)
+    )
 
 
 def _with_text(passages: Sequence[Passage], texts: Mapping[str, str]) -> list[Passage]:

@@ -4,6 +4,8 @@ SELECT
     Project,
     TraceId,
     Kind,
+    toUnixTimestamp64Nano(Timestamp) AS BeganNs,
+    BeganNs + toInt64(Duration) AS EndedNs,
     mapFilter(
         (name, value) -> value != '' AND (name IN ('gen_ai.retrieval.documents', 'db.vector.results.ids', 'traceloop.entity.output') OR match(name,
             '^(retrieval\\.documents|reranker\\.(in|out)put_documents)\\.[0-9]{1,4}\\.document\\.(id|content|score)$')),

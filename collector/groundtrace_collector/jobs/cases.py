@@ -47,7 +47,14 @@ async def retrieval_spans(
     if traces:
         for row in await store.query(statement(__package__, "case_documents"), _within(traces)):
             events = list(zip(row["EventNames"], row["EventAttributes"], strict=True))
-            span = RetrievalSpan(row["Kind"], row["Documents"], events, is_distance=row["IsDistance"])
+            span = RetrievalSpan(
+                row["Kind"],
+                row["Documents"],
+                events,
+                is_distance=row["IsDistance"],
+                began_ns=int(row["BeganNs"]),
+                ended_ns=int(row["EndedNs"]),
+            )
             documents[row["Project"], row["TraceId"]].append(span)
     return documents
 

@@ -2,11 +2,12 @@
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from groundtrace_collector.query.foreign_documents import Event, foreign_documents
+from groundtrace_collector.query.retrieval import Stage, that_count
 
 _STAGES: Final = {
     "retrieval.documents": "retrieved",
@@ -26,7 +27,7 @@ class Passage:
 
 
 class RetrievalSpan(NamedTuple):
-    """A span that found or sorted documents: its kind, and what it says of them.
+    """A span that found or sorted documents: its kind, what it says of them, and when, in nanoseconds.
 
     ``is_distance``: its scores are distances, the lower the nearer.
     """
@@ -35,52 +36,79 @@ class RetrievalSpan(NamedTuple):
     attributes: Mapping[str, str]
     events: Sequence[Event] = ()
     is_distance: bool = False
+    began_ns: int = 0
+    ended_ns: int = 0
 
 
-def context_passages(spans: Iterable[RetrievalSpan]) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retrieval:
+    """What a trace's search came to: the span and the documents that count, and each document's text by its id."""
+
+    retriever: RetrievalSpan | None
+    retrieved: Sequence[Passage]
+    reranked: Sequence[Passage]
+    texts: Mapping[str, str]
+
+
+def retrieval(spans: Sequence[RetrievalSpan]) -> Retrieval:
+    """What the spans that count name (query/retrieval.py says which do). ``spans`` come earliest first."""
+    named = [stages_of(span) for span in spans]
+    retriever, reranker = that_count(
+        [
+            Stage(span.kind, span.began_ns, span.ended_ns, bool(stages.get("retrieved")))
+            for span, stages in zip(spans, named, strict=True)
+        ]
+    )
+    return Retrieval(
+        retriever=None if retriever is None else spans[retriever],
+        retrieved=[] if retriever is None else named[retriever].get("retrieved", []),
+        reranked=[] if reranker is None else named[reranker].get("rerank_out", []),
+        texts={
+            each.document_id: each.content
+            for stages in named
+            for passages in stages.values()
+            for each in passages
+            if each.content
+        },
+    )
+
+
+def context_passages(spans: Sequence[RetrievalSpan]) -> tuple[str, ...]:
     """The texts of ``context_documents``."""
     return tuple(passage.content for passage in context_documents(spans))
 
 
-def context_documents(spans: Iterable[RetrievalSpan]) -> tuple[Passage, ...]:
-    """The last RERANKER's output documents, else of the last RETRIEVER's, best first.
+def context_documents(spans: Sequence[RetrievalSpan]) -> tuple[Passage, ...]:
+    """The reranker's output documents, else the retriever's, best first; which spans count: see ``retrieval``.
 
-    ``spans`` come earliest first. A document without text
-    takes it by its id from any stage that has it; one that nowhere has a text is left out. The settled
-    trace's ContextIds follow the same rule (store/settle.sql).
+    A document without text takes it by its id from any stage that has it; one that nowhere has a text is left
+    out.
     """
-    retrieved: list[Passage] = []
-    reranked: list[Passage] = []
-    texts: dict[str, str] = {}
-    for span in spans:
-        stages = stages_of(span)
-        if span.kind == "RERANKER":
-            reranked = stages.get("rerank_out", [])
-        else:
-            retrieved = stages.get("retrieved", [])
-        for passages in stages.values():
-            texts.update((each.document_id, each.content) for each in passages if each.content)
-    found = (
+    found = retrieval(spans)
+    passages = (
         Passage(
             document_id=each.document_id,
-            content=each.content or (each.document_id and texts.get(each.document_id, "")),
+            content=each.content or (each.document_id and found.texts.get(each.document_id, "")),
         )
-        for each in reranked or retrieved
+        for each in found.reranked or found.retrieved
     )
-    return tuple(passage for passage in found if passage.content)
+    return tuple(passage for passage in passages if passage.content)
 
 
-def retrieved_scores(spans: Iterable[RetrievalSpan], ids: Sequence[str]) -> tuple[float, ...]:
-    """The last RETRIEVER's scores of ``ids``, in their order, higher is nearer: a distance is turned round.
+def retrieved_scores(spans: Sequence[RetrievalSpan], ids: Sequence[str]) -> tuple[float, ...]:
+    """The RETRIEVER's scores of ``ids``, in their order, higher is nearer: a distance is turned round.
 
     Empty where that span names other documents, or not the score of each.
     """
-    last = next((span for span in reversed(list(spans)) if span.kind == "RETRIEVER"), None)
-    found = stages_of(last).get("retrieved", []) if last else []
-    scores = [each.score for each in found if each.score is not None]
-    if last is None or len(scores) != len(found) or [each.document_id for each in found] != list(ids):
+    found = retrieval(spans)
+    scores = [each.score for each in found.retrieved if each.score is not None]
+    if (
+        found.retriever is None
+        or len(scores) != len(found.retrieved)
+        or [each.document_id for each in found.retrieved] != list(ids)
+    ):
         return ()
-    return tuple(-score if last.is_distance else score for score in scores)
+    return tuple(-score if found.retriever.is_distance else score for score in scores)
 
 
 def stages_of(span: RetrievalSpan) -> dict[str, list[Passage]]:

@@ -3,10 +3,14 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from groundtrace import semconv
 from groundtrace_collector.pages import formats
 from groundtrace_collector.pages.text import Budget, Text
+from groundtrace_collector.query.retrieval import Stage, that_count
+from groundtrace_collector.query.times import nanoseconds
 
 ROWS = 60
 """Documents shown; the JSON has them all."""
@@ -47,14 +51,20 @@ class Ranking:
     """Documents known to be right that no stage returned."""
 
 
-def ranking(documents: Sequence[Mapping[str, Any]], gold: Sequence[str], budget: Budget) -> Ranking:
-    """Merge the stages of the last retriever and the last reranker into one table.
+def ranking(
+    documents: Sequence[Mapping[str, Any]],
+    spans: Sequence[Mapping[str, Any]],
+    gold: Sequence[str],
+    budget: Budget,
+) -> Ranking:
+    """Merge the stages of the retriever and the reranker that count into one table.
 
-    ``documents`` are those of the API's trace, in the order of their spans.
+    ``documents`` and ``spans`` are those of the API's trace.
     """
-    retrieved = _last_stage(documents, "retrieved")
-    before = _last_stage(documents, "rerank_in") or retrieved
-    after = _last_stage(documents, "rerank_out")
+    retriever, reranker = _that_count(documents, spans)
+    retrieved = _stage(documents, "retrieved", retriever)
+    before = _stage(documents, "rerank_in", reranker) or retrieved
+    after = _stage(documents, "rerank_out", reranker)
     anywhere = _keyed(document for document in documents if document["stage"] == "retrieved") | retrieved
     order = sorted(after or retrieved, key=lambda key: (after or retrieved)[key]["rank"])
     order += sorted(before.keys() - set(order), key=lambda key: before[key]["rank"]) if after else []
@@ -95,10 +105,31 @@ def _row(
     )
 
 
-def _last_stage(documents: Sequence[Mapping[str, Any]], stage: str) -> dict[Key, Mapping[str, Any]]:
-    spans = [document["span_id"] for document in documents if document["stage"] == stage]
+def _that_count(
+    documents: Iterable[Mapping[str, Any]], spans: Sequence[Mapping[str, Any]]
+) -> tuple[str | None, str | None]:
+    """The span ids of the retriever and of the reranker that count."""
+    finders = {document["span_id"] for document in documents if document["stage"] == "retrieved"}
+    searched = [
+        span
+        for span in spans
+        if span["kind"] in ("RETRIEVER", "RERANKER") and span["attributes"].get(semconv.SHADOW) != "true"
+    ]
+    places = that_count([_place(span, finds=span["span_id"] in finders) for span in searched])
+    retriever, reranker = (None if place is None else searched[place]["span_id"] for place in places)
+    return retriever, reranker
+
+
+def _place(span: Mapping[str, Any], *, finds: bool) -> Stage:
+    began_ns = nanoseconds(datetime.fromisoformat(span["started_at"]))
+    return Stage(span["kind"], began_ns, began_ns + round(span["duration_ms"] * 1e6), finds)
+
+
+def _stage(
+    documents: Sequence[Mapping[str, Any]], stage: str, span_id: str | None
+) -> dict[Key, Mapping[str, Any]]:
     return _keyed(
-        document for document in documents if document["stage"] == stage and document["span_id"] == spans[-1]
+        document for document in documents if document["stage"] == stage and document["span_id"] == span_id
     )
 
 

@@ -62,7 +62,7 @@ def trace_page(trace: Mapping[str, Any], now: datetime) -> TracePage:
     text = budget.text(trace["answer"], _ANSWER_BYTES)
     stretches = answer.segments(text.shown, _trace_level(trace["scores"]))
     budget.spend(sum(_SEGMENT_BYTES + html_bytes("".join(part.missing)) for part in stretches))
-    ranked = ranking(trace["documents"], trace.get("gold_document_ids") or (), budget)
+    ranked = ranking(trace["documents"], trace["spans"], trace.get("gold_document_ids") or (), budget)
     cards, hidden = scores.cards(trace["scores"], trace.get("evaluations") or (), budget, now)
     return TracePage(
         title=one_line(trace["name"], 120) or "Unnamed trace",

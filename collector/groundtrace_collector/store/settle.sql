@@ -127,9 +127,10 @@ FROM
         sumIf(Duration, Kind = 'EMBEDDING') AS EmbeddingNs,
         argMinIf(SpanNo, Timestamp, is_retriever AND bitTest(Texts, 0)) AS FirstQueryNo,
         argMaxIf(SpanNo, Timestamp, Kind = 'LLM' AND bitTest(Texts, 1)) AS LastAnswerNo,
-        argMaxIf(SpanId, Timestamp, is_retriever) AS LastRetriever,
-        argMaxIf(SpanNo, Timestamp, is_retriever) AS RetrieverNo,
-        argMaxIf(SpanId, Timestamp, Kind = 'RERANKER' AND NOT Shadow) AS LastReranker
+        -- When each ended and began, and its ids; the last to begin.
+        groupArrayIf((toUnixTimestamp64Nano(Timestamp) + toInt64(Duration), toUnixTimestamp64Nano(Timestamp), SpanId, SpanNo), is_retriever) AS Retrievers,
+        arraySort(x -> x.2, Retrievers)[-1] AS LastRetriever,
+        argMaxIf((toUnixTimestamp64Nano(Timestamp) + toInt64(Duration), toUnixTimestamp64Nano(Timestamp), SpanId), Timestamp, Kind = 'RERANKER' AND NOT Shadow) AS LastReranker
     FROM
     (
         SELECT
@@ -211,25 +212,39 @@ FROM
     LIMIT 1 BY SpanNo
 );
 
--- The documents of each trace's last retriever and last reranker, best first. A reranker's output seldom
+-- The documents of each trace, best first, and the retriever that counts (end, begin, ids). Hybrid search and
+-- search by several queries merge what other retrievers find: of those the last gave the generator a part, the
+-- one around it the whole. So it is the last to begin or, of those around it, the outermost that names documents,
+-- unless the reranker is a part of it, too; query/retrieval.py has the same rule. A reranker's output seldom
 -- carries text: what it is worth to an evaluator is known by id from any stage that has it. A thousand
 -- documents of a trace are looked at, no more.
 CREATE TEMPORARY TABLE documents ENGINE = Memory AS
+WITH (outer, inner) -> outer.2 <= inner.2 AND outer.1 >= inner.1 AND (outer.1, outer.2) != (inner.1, inner.2) AS is_around
 SELECT
-    TraceNo,
-    groupArray(1000)((SpanId, Stage, Rank, DocumentId, Score, ContentHash)) AS List,
-    arrayFilter(x -> x.6 != 0, List) AS WithText,
-    groupArrayIf(1000)((DocumentId, DatedAt), toInt64(DatedAt) != 0) AS Dated
+    found.*,
+    arraySort(x -> (x.1, -x.2), arrayFilter(
+        x -> is_around(x, LastRetriever) AND NOT is_around(x, LastReranker) AND has(Finders, x.3), Retrievers)) AS Around,
+    if(empty(Around), LastRetriever, Around[-1]) AS Retriever
 FROM
 (
     SELECT
-        reinterpretAsUInt128(sipHash128(Project, TraceId)) AS TraceNo,
-        SpanId, Stage, Rank, DocumentId, Score, ContentHash, DatedAt
-    FROM retrieved_documents
-    WHERE Seq IN {seqs:Array(UInt64)} OR (Seq, TraceId, Project) IN (SELECT Seq, TraceId, Project FROM earlier)
-    LIMIT 1 BY TraceNo, SpanId, Stage, Rank
-)
-GROUP BY TraceNo;
+        TraceNo,
+        groupArray(1000)((SpanId, Stage, Rank, DocumentId, Score, ContentHash)) AS List,
+        arrayFilter(x -> x.6 != 0, List) AS WithText,
+        groupArrayIf(1000)((DocumentId, DatedAt), toInt64(DatedAt) != 0) AS Dated,
+        groupUniqArrayIf(1000)(SpanId, Stage = 'retrieved') AS Finders
+    FROM
+    (
+        SELECT
+            reinterpretAsUInt128(sipHash128(Project, TraceId)) AS TraceNo,
+            SpanId, Stage, Rank, DocumentId, Score, ContentHash, DatedAt
+        FROM retrieved_documents
+        WHERE Seq IN {seqs:Array(UInt64)} OR (Seq, TraceId, Project) IN (SELECT Seq, TraceId, Project FROM earlier)
+        LIMIT 1 BY TraceNo, SpanId, Stage, Rank
+    )
+    GROUP BY TraceNo
+) AS found
+LEFT ANY JOIN (SELECT TraceNo, Retrievers, LastRetriever, LastReranker FROM settling) AS trace ON found.TraceNo = trace.TraceNo;
 
 -- Of traces whose gold documents are known, how the retriever's scores tell them from the best of the others, and
 -- the space that the scores lie in. Where the retriever does not say what a high score is, the order tells:
@@ -249,7 +264,10 @@ WITH
             SpanAttributes['retrieval.score_sense'] AS Sense, SpanAttributes['embedding.fingerprint'] AS Fingerprint
         FROM otel_traces
         WHERE (Seq IN {seqs:Array(UInt64)} OR (Seq, TraceId, Project) IN (SELECT Seq, TraceId, Project FROM earlier))
-            AND SpanNo IN (SELECT arrayJoin([RetrieverNo, Embedding.3]) FROM settling WHERE notEmpty(GoldIds))
+            AND SpanNo IN (
+                SELECT Embedding.3 FROM settling WHERE notEmpty(GoldIds)
+                UNION ALL
+                SELECT Retriever.4 FROM documents WHERE TraceNo IN (SELECT TraceNo FROM settling WHERE notEmpty(GoldIds)))
         LIMIT 1 BY SpanNo
     )
 SELECT
@@ -261,7 +279,7 @@ FROM
 (
     SELECT
         trace.TraceNo AS TraceNo, trace.Encoder AS Encoder, encoder.Fingerprint AS Fingerprint,
-        arraySort(x -> x.3, arrayFilter(x -> x.1 = LastRetriever AND x.2 = 'retrieved' AND ifNull(isFinite(x.5), false), document.List)) AS Listed,
+        arraySort(x -> x.3, arrayFilter(x -> x.1 = document.Retriever.3 AND x.2 = 'retrieved' AND ifNull(isFinite(x.5), false), document.List)) AS Listed,
         arrayMap(x -> assumeNotNull(x.5), Listed) AS Scores,
         if(retriever.Sense != '', retriever.Sense = 'distance',
             arraySum(step -> toInt64(step > 0) - toInt64(step < 0), arrayDifference(Scores)) > 0) AS IsDistance,
@@ -269,10 +287,10 @@ FROM
         arrayFilter((score, id, place) -> has(GoldIds, id) AND indexOf(Listed.4, id) = place, Nearness, Listed.4, arrayEnumerate(Listed)) AS OfGold,
         arrayFilter((score, id) -> NOT has(GoldIds, id), Nearness, Listed.4) AS OfOthers,
         arrayMax(OfOthers) AS Best
-    FROM (SELECT TraceNo, GoldIds, Encoder, LastRetriever, RetrieverNo, Embedding.3 AS EncoderNo FROM settling WHERE notEmpty(GoldIds)) AS trace
+    FROM (SELECT TraceNo, GoldIds, Encoder, Embedding.3 AS EncoderNo FROM settling WHERE notEmpty(GoldIds)) AS trace
     LEFT ANY JOIN (SELECT * FROM documents WHERE TraceNo IN (SELECT TraceNo FROM settling WHERE notEmpty(GoldIds))) AS document
         ON trace.TraceNo = document.TraceNo
-    LEFT ANY JOIN spaces AS retriever ON trace.RetrieverNo = retriever.SpanNo
+    LEFT ANY JOIN spaces AS retriever ON document.Retriever.4 = retriever.SpanNo
     LEFT ANY JOIN spaces AS encoder ON trace.EncoderNo = encoder.SpanNo
 )
 WHERE notEmpty(OfGold) AND notEmpty(OfOthers);
@@ -314,8 +332,8 @@ FROM
         answer.Output AS Answer,
         document.WithText AS WithText,
         document.Dated AS Dated,
-        arraySort(x -> x.3, arrayFilter(x -> x.2 = 'retrieved' AND x.1 = LastRetriever, document.List)) AS Retrieved,
-        arraySort(x -> x.3, arrayFilter(x -> x.2 = 'rerank_out' AND x.1 = LastReranker, document.List)) AS Reranked,
+        arraySort(x -> x.3, arrayFilter(x -> x.2 = 'retrieved' AND x.1 = document.Retriever.3, document.List)) AS Retrieved,
+        arraySort(x -> x.3, arrayFilter(x -> x.2 = 'rerank_out' AND x.1 = LastReranker.3, document.List)) AS Reranked,
         if(notEmpty(Reranked), Reranked, Retrieved) AS Context,
         margin.Margin AS Margin, margin.MarginAuroc AS MarginAuroc, margin.MarginSpace AS MarginSpace
     FROM settling AS trace

@@ -52,7 +52,7 @@ def span(span_id: str = "a1", parent: str = "", **changes: Any) -> dict[str, Any
 
 
 def trace(**changes: Any) -> dict[str, Any]:
-    """A trace of one span, without documents or scores."""
+    """A trace of a chain with a retriever and a reranker, without documents or scores."""
     return {
         "trace_id": "0af7651916cd43dd8448eb211c80319c",
         "started_at": "2026-03-04T11:58:00.000000Z",
@@ -82,5 +82,5 @@ def trace(**changes: Any) -> dict[str, Any]:
         "evaluations": [],
         "gold_document_ids": [],
         "documents": [],
-        "spans": [span()],
+        "spans": [span(), span("b1", "a1", kind="RETRIEVER"), span("c1", "a1", kind="RERANKER")],
     } | changes
