@@ -76,13 +76,15 @@ def judges_answers(name: str) -> bool:
 
 def _located(answer: str, scores: Iterable[Mapping[str, Any]]) -> list[Hit]:
     folded, places = _folded(answer)
+    most_words = folded.count(" ") + 1
     found: list[Hit] = []
     for score in scores:
         if not judges_answers(score["name"]):
             continue
         place = 0
         for piece in evidence(score)[:_PIECES]:
-            wanted = " ".join(piece["text"].split())
+            # A piece may be a megabyte: what has more words than the answer is not in it.
+            wanted = " ".join(piece["text"].split(maxsplit=most_words))
             start = folded.find(wanted, place)
             if start < 0:
                 start = folded.find(wanted)
