@@ -37,8 +37,6 @@ def _number(name: str, column: str, help_: str) -> Field:
     return Field(name=name, column=column, kind=Kind.NUMBER, present=f"isNotNull({column})", help=help_)
 
 
-COST = "if(isFinite(CostUsd), CostUsd, NULL)"
-"""An app may report a cost that is no number; it is none, and spoils no sum, no order and no comparison."""
 _AGE = "((toUnixTimestamp64Nano(StartedAt) / 1e9 - toInt64(DocumentAt)) / 86400)"
 # A date up to a day after the trace is one without its time zone, or of another clock; a later one is no age.
 _DOCUMENT_AGE = f"if(toInt64(DocumentAt) = 0 OR {_AGE} < -1, NULL, greatest({_AGE}, 0))"
@@ -83,7 +81,7 @@ TRACE_FIELDS: dict[str, Field] = {
         _text("answer", "Answer", "The answer."),
         _number("tokens_prompt", "TokensPrompt", "Prompt tokens, each LLM call once."),
         _number("tokens_completion", "TokensCompletion", "Completion tokens, each LLM call once."),
-        _number("cost_usd", COST, "US dollars."),
+        _number("cost_usd", "CostUsd", "US dollars."),
         _number(
             "document_age_days",
             _DOCUMENT_AGE,

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from groundtrace_collector.query import neighbours
 from groundtrace_collector.query.errors import QueryError, suggestion
-from groundtrace_collector.query.fields import COST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -161,7 +160,7 @@ def catalogue() -> tuple[Entry, ...]:
         *(_kind_duration(f"p{percent}_ms", percent / 100) for percent in (50, 95, 99)),
         _simple("tokens_prompt", Form.MEAN, "lower", "TokensPrompt"),
         _simple("tokens_per_trace", Form.MEAN, "lower", _TOKENS),
-        _simple("cost_per_trace", Form.MEAN, "lower", COST),
+        _simple("cost_per_trace", Form.MEAN, "lower", "CostUsd"),
         Entry(pattern="score:E", make=_score),
         Entry(pattern="fail_rate:E", make=_fail_rate),
         Entry(pattern="coverage:E", make=_coverage),
