@@ -1,10 +1,10 @@
 """Which of a trace's retrievers and rerankers count: the pure rule, the settled trace, the case, the page."""
 
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import httpx
-import pytest
 
 from groundtrace_collector.collector import Collector
 from groundtrace_collector.jobs.cases import retrieval_spans
@@ -62,27 +62,50 @@ def _span(trace_id: str, now_ns: int, kind: str, begins: int, ends: int, ids: st
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SEARCHES)
 async def test_the_settled_trace_the_case_and_the_page_show_the_same_search(
-    name: str, client: httpx.AsyncClient, send: Send, collector: Collector
+    client: httpx.AsyncClient, send: Send, collector: Collector
 ) -> None:
-    spans, retrieved, context = SEARCHES[name]
-    trace_id, now_ns = new_trace_id(), time.time_ns() - 60 * 10**9
-    root = {"trace_id": trace_id, "span_id": "aa" * 8, "start_ns": now_ns, "duration_ms": 20}
-    await send([root, *(_span(trace_id, now_ns, *span) for span in spans)])
+    now_ns = time.time_ns() - 60 * 10**9
+    traces = {new_trace_id(): name for name in SEARCHES}
+    await send(
+        [
+            span
+            for trace_id, name in traces.items()
+            for span in (
+                {"trace_id": trace_id, "span_id": "aa" * 8, "start_ns": now_ns, "duration_ms": 20},
+                *(_span(trace_id, now_ns, *each) for each in SEARCHES[name][0]),
+            )
+        ]
+    )
 
-    (row,) = await collector.store.query(
+    rows = await collector.store.query(
         "SELECT Project, TraceId, Seqs, RetrievedIds, ContextIds FROM traces FINAL"
     )
-    (named,) = (await retrieval_spans(collector.store, {(row["Project"], trace_id): row})).values()
-    found = retrieval(named)
-    shown = (await client.get(f"/api/v1/traces/{trace_id}")).json()
-    page = ranking(shown["documents"], shown["spans"], (), Budget())
+    spans = await retrieval_spans(collector.store, {(row["Project"], row["TraceId"]): row for row in rows})
+    found = {traces[trace_id]: retrieval(named) for (_, trace_id), named in spans.items()}
+    pages = {}
+    for trace_id, name in traces.items():
+        shown = (await client.get(f"/api/v1/traces/{trace_id}")).json()
+        pages[name] = ranking(shown["documents"], shown["spans"], (), Budget())
 
-    assert ("".join(row["RetrievedIds"]), "".join(row["ContextIds"])) == (retrieved, context)
-    assert "".join(each.document_id for each in found.retrieved) == retrieved
-    assert "".join(each.document_id for each in found.reranked or found.retrieved) == context
-    assert "".join(each.id.shown for each in page.rows if each.rank) == context
+    wanted = {name: (retrieved, context) for name, (_, retrieved, context) in SEARCHES.items()}
+    assert {
+        traces[row["TraceId"]]: (_joined(row["RetrievedIds"]), _joined(row["ContextIds"])) for row in rows
+    } == wanted
+    assert {
+        name: (
+            _joined(each.document_id for each in search.retrieved),
+            _joined(each.document_id for each in search.reranked or search.retrieved),
+        )
+        for name, search in found.items()
+    } == wanted
+    assert {
+        name: _joined(each.id.shown for each in page.rows if each.rank) for name, page in pages.items()
+    } == {name: context for name, (_, context) in wanted.items()}
+
+
+def _joined(ids: Iterable[str]) -> str:
+    return "".join(ids)
 
 
 def test_without_times_the_last_counts() -> None:
