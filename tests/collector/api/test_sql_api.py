@@ -210,6 +210,7 @@ async def test_clauses_that_analysts_write_are_answered(
     assert answer.json().get("rows") == rows, answer.text
 
 
+@pytest.mark.verify
 async def test_no_other_function_calls_one_by_its_bare_name(store: Store) -> None:
     # The engine would call `identity` for those that take a function; for the rest it is no column's name.
     called = set()
